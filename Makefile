@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# A thin door to the CMake presets and scripts; everything real lives there.
+.PHONY: demo playground test bench deps format build
+
+deps:
+	@scripts/deps
+
+build: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+demo: build
+	@scripts/demo
+
+playground: build
+	@scripts/demo --keep
+
+test: deps
+	@scripts/test
+
+bench: build
+	@scripts/bench
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * event.h - the one record that travels from socket to judge: 64 bytes, by value.
+ *
+ * A received frame becomes exactly one event (or none). What control learns (connects, REST answers) and what ingest learns
+ * (a close, a pong, its own stall) are events too, so live running, replay and tests feed the judge through one door.
+ */
+#ifndef FLATLINE_CORE_EVENT_H
+#define FLATLINE_CORE_EVENT_H
+
+#include <stdint.h>
+
+#define EVENT_NO_STREAM UINT32_MAX
+#define EVENT_NO_CONNECTION UINT16_MAX
+#define EVENT_TEXT_BYTES 32
+
+enum event_kind {
+    EVENT_NONE,
+    /* from a codec: one frame */
+    EVENT_DATA,            /* data.* */
+    EVENT_ACK,             /* a subscription was acknowledged. stream set: that one (OKX, one ACK per arg). EVENT_NO_STREAM:
+                              every stream of request note.code (Binance, echoed id) */
+    EVENT_SUBSCRIBE_ERROR, /* note.code = venue's code, note.value = request id or 0, note.text = message. stream when known */
+    EVENT_NOTICE,          /* the venue announces an end: serverShutdown (code 0), OKX 64008, channel-conn-count-error */
+    EVENT_KEY_EXPIRED,     /* listenKeyExpired / eventStreamTerminated. note.value = key_fingerprint() of the key, 0 = unnamed */
+    EVENT_TEXT_PONG,       /* OKX's answer "pong" */
+    EVENT_INVENTORY,       /* LIST_SUBSCRIPTIONS answer: note.value = number of streams the venue lists */
+    EVENT_CONTROL,         /* any other well-formed answer; nothing to judge */
+    /* from ingest */
+    EVENT_CONNECTION_UP,   /* link.epoch; upgrade done, subscriptions sent at recv_mono_ns */
+    EVENT_CONNECTION_DOWN, /* link.* */
+    EVENT_PING,            /* the venue pinged */
+    EVENT_PONG,            /* answer to our own stamped ping: note.value = round trip, ns */
+    EVENT_SELF_STALL,      /* note.value = start of the gap (mono ns), recv_mono_ns = its end; note.code: 0 ingest, 1 judge, 2 replay */
+    EVENT_DRAINED,         /* replay only: the connection was drained up to recv_mono_ns */
+    /* from control */
+    EVENT_CONNECT_FAILED,  /* link.* */
+    EVENT_SERVER_TIME,     /* time.*: REST server time of a venue, midpoint of the round trip */
+    EVENT_TIME_UNREACHABLE,/* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
+    EVENT_KEY_EXTENDED,    /* note.value = fingerprint of the key a successful POST or PUT returned; stream = user stream */
+    EVENT_KEY_EXTEND_FAILED, /* note.code = HTTP status or negative venue code */
+    EVENT_KEY_UNKNOWN,     /* -1125, or the venue returned another key (note.code 1 = foreign) */
+    EVENT_CLOCK_SUSPENDED, /* BOOTTIME - MONOTONIC grew: the machine slept; every lease is void */
+    EVENT_KIND_COUNT
+};
+
+/* What a data event carries. */
+enum event_data_flag {
+    EVENT_HAS_ID = 1,    /* data.id is this channel's id */
+    EVENT_HAS_FIRST = 2, /* data.first_id (Binance U) */
+    EVENT_HAS_PREV = 4,  /* data.prev_id (futures pu, OKX prevSeqId) */
+    EVENT_HAS_TIME = 8,  /* data.exch_wall_ns may feed lag */
+    EVENT_SNAPSHOT = 16, /* a snapshot of an OKX book channel */
+    EVENT_EMPTY = 32,    /* no rows at all on either side (OKX keep-alive shape) */
+};
+
+/* How far a connection came before it ended: link.phase. */
+enum link_phase { LINK_DNS, LINK_TCP, LINK_TLS, LINK_UPGRADE, LINK_OPEN };
+
+/* How it ended: link.how. */
+enum link_end {
+    LINK_END_CLOSE,    /* a close frame: link.code is its code (1005: it had none) */
+    LINK_END_EOF,      /* FIN without a close frame */
+    LINK_END_ERROR,    /* errno in link.code (ECONNRESET ...) */
+    LINK_END_TLS,      /* TLS failed or was cut */
+    LINK_END_PROTOCOL, /* we refused what it sent; link.code is the close code we sent */
+    LINK_END_HTTP,     /* the upgrade was refused: link.code is the HTTP status */
+    LINK_END_TIMEOUT,  /* a phase, or the pong, did not come in time */
+    LINK_END_LOCAL,    /* we closed it: rotation, stop */
+};
+
+struct event_data {
+    int64_t exch_wall_ns; /* Binance E, OKX ts; 0 = none. Never T */
+    uint64_t id;          /* depth u, bookTicker u, trade t, aggTrade a, lastUpdateId, OKX seqId of books, tradeId */
+    uint64_t first_id;
+    int64_t prev_id; /* OKX snapshots say -1 */
+    int64_t bid_e8;  /* best bid and ask where the channel shows them, else 0 */
+    int64_t ask_e8;
+};
+
+struct event_note {
+    int64_t code;
+    uint64_t value;
+    char text[EVENT_TEXT_BYTES]; /* the venue's words, cut, NUL-terminated */
+};
+
+struct event_link {
+    int32_t code;
+    uint8_t how;   /* enum link_end */
+    uint8_t phase; /* enum link_phase */
+    uint16_t epoch;
+    uint64_t value; /* age of the connection, ns */
+    char text[EVENT_TEXT_BYTES];
+};
+
+struct event_time {
+    int64_t exch_wall_ns;
+    uint64_t round_trip_ns;
+    uint64_t venue;
+    uint64_t reserved[3];
+};
+
+struct event {
+    uint64_t recv_mono_ns; /* right after the read that completed the frame; 0 = no clock (replay) */
+    uint32_t stream;       /* catalogue index or EVENT_NO_STREAM */
+    uint16_t connection;   /* index or EVENT_NO_CONNECTION */
+    uint8_t kind;          /* enum event_kind */
+    uint8_t flags;         /* enum event_data_flag */
+    union {
+        struct event_data data;
+        struct event_note note;
+        struct event_link link;
+        struct event_time time;
+    };
+};
+_Static_assert(sizeof(struct event) == 64, "an event is one cache line");
+
+#endif

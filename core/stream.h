@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream.h - what is fixed about a stream, decided once from its name and the configuration.
+ *
+ * The venue's own rules (first block) are filled by feeds/channels.c from facts of the venue; the policy (second block) by
+ * the configuration or its defaults. The detector reads both and knows no venue.
+ */
+#ifndef FLATLINE_CORE_STREAM_H
+#define FLATLINE_CORE_STREAM_H
+
+#include "flatline/layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What proves that a frame is newer. */
+enum stream_key {
+    KEY_NONE, /* neither: every frame counts */
+    KEY_ID,
+    KEY_TIME, /* no id in this channel: its exchange time */
+};
+
+/* The id rule of consecutive frames on one leg. */
+enum stream_chain {
+    CHAIN_NONE,
+    CHAIN_FIRST, /* Binance spot: first_id == previous id + 1 */
+    CHAIN_PREV,  /* Binance futures: prev_id == previous id */
+    CHAIN_OKX,   /* prev_id == previous id, with legal keep-alive (id == prev_id, empty) and reset (id < prev_id) */
+};
+
+struct stream_traits {
+    enum flatline_venue venue;
+    enum flatline_class stream_class;
+    enum stream_key key;
+    enum stream_chain chain;
+    uint64_t period_ns;          /* timer channels, else 0 */
+    bool pushes_on_subscribe;    /* the venue sends a first frame by itself: a first-data deadline is fair */
+    bool first_push_is_old;      /* OKX trades, tickers, mark-price, candle*: the first push may be hours old */
+    bool repeats_when_unchanged; /* OKX books5, bbo-tbt: the latest snapshot again after ~60 s */
+
+    uint64_t stale_after_ns;
+    uint64_t silent_after_ns; /* 0 = off */
+    bool observed;            /* in no automatic gate */
+};
+
+#endif
