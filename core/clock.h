@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * clock.h - the clocks. CLOCK_MONOTONIC through the vDSO is the only clock of verdicts; the wall clock is for people.
+ */
+#ifndef FLATLINE_CORE_CLOCK_H
+#define FLATLINE_CORE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    (void)clock_gettime(clock, &now); /* cannot fail for the clocks below */
+    return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+/** Now, CLOCK_MONOTONIC ns. About 20 ns, no system call. */
+static inline uint64_t clock_mono_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+/** Now, CLOCK_REALTIME ns. Never used for a verdict. */
+static inline uint64_t clock_wall_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+/** BOOTTIME - MONOTONIC: grows when the machine was suspended. */
+static inline uint64_t clock_suspended_ns(void)
+{
+    return clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
+}
+
+#endif

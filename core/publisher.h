@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * publisher.h - the one writer of the segment: builds the file, publishes leases, slots, faults and events, retires it.
+ *
+ * All of it is called by one thread (the judge); creation and the final close by whoever starts and stops that thread.
+ */
+#ifndef FLATLINE_CORE_PUBLISHER_H
+#define FLATLINE_CORE_PUBLISHER_H
+
+#include "core/detector.h"
+#include "flatline/layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct publisher; /* opaque: publisher.c */
+
+struct publisher_stream {
+    const char *name;
+    enum flatline_venue venue;
+    enum flatline_class stream_class;
+    uint64_t stale_after_ns;
+    uint64_t silent_after_ns;
+    bool observed;
+};
+
+struct publisher_connection {
+    const char *name;
+    enum flatline_venue venue;
+};
+
+struct publisher_gate {
+    const char *name;
+    const struct flatline_gate_member *members;
+    uint32_t member_count;
+};
+
+struct publisher_config {
+    const char *directory; /* NULL: FLATLINE_DEFAULT_DIRECTORY */
+    const char *name;      /* NULL: FLATLINE_DEFAULT_NAME */
+    mode_t mode;           /* 0: 0640 */
+    gid_t group;           /* (gid_t)-1: the process's */
+    const struct publisher_stream *streams;
+    uint32_t stream_count;
+    const struct publisher_connection *connections;
+    uint32_t connection_count;
+    const struct publisher_gate *gates;
+    uint32_t gate_count;
+    uint32_t faults_max; /* 0: 256 */
+    uint32_t events_max; /* 0: 4096; a power of two */
+    bool histograms;     /* per stream: interarrival, lag; per connection: round trip */
+    const char *const *counter_names;
+    uint32_t counter_count;
+};
+
+/** Bytes the segment of this configuration takes. */
+uint64_t publisher_size_bytes(const struct publisher_config *config);
+
+/** Takes the lock, builds the file under a temporary name, zeroes and marks a dead predecessor's, and renames ours into place.
+ *
+ *  ret_error_text (may be NULL) gets a sentence for people on failure, at least 160 bytes.
+ *  Returns 0; -EEXIST another sentinel holds the lock; -ENOSPC the file system is full; -EINVAL; other -errno.
+ */
+int publisher_create(const struct publisher_config *config, struct publisher **ret_publisher, char *ret_error_text);
+
+/** Marks STOPPED, zeroes alive_until, removes the name, releases the lock. NULL is accepted. */
+void publisher_destroy(struct publisher *publisher);
+
+/** Publishes a stream's lease word and due_id (release); what the engine looks at. */
+void publisher_lease(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
+
+/** Publishes a stream's detail slot. */
+void publisher_detail(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
+
+/** Writes a finding into the event ring and, for faults, the fault table. */
+void publisher_finding(struct publisher *publisher, const struct finding *finding, uint64_t now_mono_ns);
+
+/** Renews alive_until and the beats. ingest_beat_mono_ns 0: no ingest yet; alive_until stays 0. */
+void publisher_beat(struct publisher *publisher, uint64_t now_mono_ns, uint64_t ingest_beat_mono_ns, uint64_t alive_for_ns);
+
+/** Adds to the distinct-error log: one slot a text, counted. */
+void publisher_error(struct publisher *publisher, const char *text, uint64_t now_mono_ns);
+
+/** The connection's line of words, to be filled with store_relaxed by the judge. */
+struct flatline_connection *publisher_connection(struct publisher *publisher, uint32_t connection);
+
+/** Histograms of a stream (0 interarrival, 1 lag) and a connection (0 round trip); NULL where off. */
+struct flatline_histogram *publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_t which);
+struct flatline_histogram *publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which);
+
+void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t value);
+
+uint64_t publisher_epoch(const struct publisher *publisher);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config.h - the configuration file, checked and with its units resolved. YAML in, struct out; see flatlined.conf(5).
+ *
+ *     streams:                          # required: what to watch
+ *       - binance-usdm/BTCUSDT/depth@100ms
+ *       - {name: okx/BTC-USDT-SWAP/books, stale_after: 2s, silent_after: 10s, observed: false, route: public}
+ *     gates:                            # optional: default one per instrument
+ *       btc: [binance-usdm/BTCUSDT/depth@100ms, binance-usdm/BTCUSDT/bookTicker]
+ *       slow: {streams: [okx/BTC-USDT-SWAP/books], stale_after: 5s}
+ *     user_data:                        # optional
+ *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, events: [ORDER_TRADE_UPDATE, ACCOUNT_UPDATE]}
+ *     venues:                           # optional: where the venues are; default the real ones
+ *       binance-usdm: {ws: "wss://fstream.binance.com", rest: "https://fapi.binance.com", address: 127.0.0.1, ca_file: ca.pem}
+ *     segment: {name: flatline, directory: /dev/shm, mode: "0640", group: trading, histograms: true, faults: 256, events: 4096}
+ *     threads: {wait: block, ingest_cpu: 2, judge_cpu: 3, ring_events: 65536, read_budget: 256KiB}
+ *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20, lagging_excess: 500ms, ...}
+ *     policy: {GAP: {lease: revoke}, DOWN: {lease: revoke}}
+ *     control_socket: /run/flatline/control.sock
+ */
+#ifndef FLATLINE_SENTINEL_CONFIG_H
+#define FLATLINE_SENTINEL_CONFIG_H
+
+#include "core/detector.h"
+#include "core/stream.h"
+#include "feeds/channels.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CONFIG_VENUES 4
+
+struct config_stream {
+    char name[FLATLINE_NAME_BYTES];
+    struct stream_traits traits; /* venue rules with the file's policy laid over them */
+    enum route route;
+};
+
+struct config_gate {
+    char name[FLATLINE_NAME_BYTES];
+    uint32_t *streams; /* indices in config.streams */
+    uint32_t stream_count;
+    uint64_t stale_after_ns; /* 0: each stream's own */
+};
+
+struct config_venue {
+    bool used;
+    char *ws_url;   /* scheme://host[:port] */
+    char *rest_url;
+    char *address;  /* connect here instead of resolving the host; NULL */
+    char *ca_file;  /* NULL: the system's */
+    uint64_t ping_interval_ns; /* own stamped WebSocket ping, 20 s; private sockets too */
+    uint64_t max_age_ns;       /* make-before-break at this age; 23 h on Binance */
+};
+
+struct config_user_data {
+    bool used;
+    char account[32];
+    char *api_key_file; /* 0600, checked at load; or NULL and api_key_env */
+    char *api_key_env;
+    char *events;       /* "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE" */
+    uint64_t extend_interval_ns; /* PUT as proof, 2 min */
+    uint32_t stream;    /* index in config.streams of binance-usdm/<account>/user */
+};
+
+enum thread_wait { THREAD_BLOCK, THREAD_SPIN };
+
+struct config {
+    char *path;
+    struct config_stream *streams;
+    uint32_t stream_count;
+    struct config_gate *gates;
+    uint32_t gate_count;
+    struct config_venue venues[CONFIG_VENUES];
+    struct config_user_data user_data; /* USD-M only */
+
+    char *segment_directory;
+    char *segment_name;
+    mode_t segment_mode;
+    gid_t segment_group;
+    bool histograms;
+    uint32_t faults_max;
+    uint32_t events_max;
+
+    enum thread_wait wait;
+    int ingest_cpu; /* -1: anywhere */
+    int judge_cpu;
+    uint32_t ring_events;
+    uint32_t read_budget_bytes;
+    uint32_t message_bytes_max;
+
+    uint64_t alive_for_ns;
+    uint64_t self_stall_after_ns;
+    struct detector_policy policy;
+    char *control_socket; /* NULL: none */
+};
+
+/** Reads and checks a whole file. On failure error_text holds one line a problem, `file:line:col: what; write ... instead`.
+ *  Returns 0, -EINVAL the file is wrong, -ENOENT and other -errno it cannot be read. config_free() also after failure. */
+int config_load(const char *path, struct config **ret_config, char *error_text, size_t error_text_bytes);
+void config_free(struct config *config);
+
+
+#endif
