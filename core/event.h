@@ -20,8 +20,9 @@ enum event_kind {
     EVENT_DATA,            /* data.* */
     EVENT_ACK,             /* a subscription was acknowledged. stream set: that one (OKX, one ACK per arg). EVENT_NO_STREAM:
                               every stream of request note.code (Binance, echoed id) */
-    EVENT_SUBSCRIBE_ERROR, /* note.code = venue's code, note.value = request id or 0, note.text = message. stream when known */
-    EVENT_NOTICE,          /* the venue announces an end: serverShutdown (code 0), OKX 64008, channel-conn-count-error */
+    EVENT_SUBSCRIBE_ERROR, /* note.code = venue's code, note.value = request id or 0, note.text = message. stream when known.
+                              OKX channel-conn-count-error: code 0, value = count, text = channel */
+    EVENT_NOTICE,          /* the venue announces an end: serverShutdown (code 0), OKX 64008 */
     EVENT_KEY_EXPIRED,     /* listenKeyExpired / eventStreamTerminated. note.value = key_fingerprint() of the key, 0 = unnamed */
     EVENT_TEXT_PONG,       /* OKX's answer "pong" */
     EVENT_INVENTORY,       /* LIST_SUBSCRIPTIONS answer: note.value = number of streams the venue lists */

@@ -41,19 +41,46 @@ const struct venue_facts *venue_facts(enum flatline_venue venue);
 bool venue_by_name(struct span name, enum flatline_venue *ret_venue);
 const char *route_name(enum route route);
 
+/* What a channel is, as far as a codec or a rule cares. */
+enum channel_kind {
+    CHANNEL_DEPTH,      /* increments of a book: depth, depth@100ms, OKX books, books-l2-tbt ... */
+    CHANNEL_PARTIAL,    /* the first levels of a book, whole: depth5@100ms, OKX books5 */
+    CHANNEL_BBO,        /* bookTicker, OKX bbo-tbt */
+    CHANNEL_TRADE,      /* trade, OKX trades and trades-all */
+    CHANNEL_AGG_TRADE,  /* aggTrade */
+    CHANNEL_MARK_PRICE, /* markPrice, markPrice@1s, OKX mark-price */
+    CHANNEL_KLINE,      /* kline_<i>, OKX candle<i> and its relatives */
+    CHANNEL_TICKER,     /* ticker, OKX tickers */
+    CHANNEL_USER,       /* the account's events: channel `user` */
+    CHANNEL_OTHER,
+};
+
+/** What a channel's name says it is. Cost: a few compares; thread-safety: any. */
+enum channel_kind channel_kind(enum flatline_venue venue, struct span channel);
+
 /** Which route serves a channel. false: no route of this venue is known to serve it (an unknown channel). */
 bool channel_route(enum flatline_venue venue, struct span channel, enum route *ret_route);
 
-/** Fills the venue's rules and the default policy of one channel. Unknown channels are FLATLINE_CLASS_OTHER, observed, KEY_NONE
- *  unless their frames carry a time. */
-void channel_traits(enum flatline_venue venue, struct span channel, struct stream_traits *ret_traits);
+/** Fills the venue's rules and the default policy of one stream. The symbol matters only where it is `*`: the frames of many
+ *  instruments in one stream have no common id, and Binance throttles them. Unknown channels are FLATLINE_CLASS_OTHER,
+ *  observed, keyed by time (a frame without one always counts). */
+void channel_traits(enum flatline_venue venue,
+                    struct span symbol,
+                    struct span channel,
+                    struct stream_traits *ret_traits);
 
-/** Writes the path and query of the upgrade request, e.g. "/public/stream" or "/ws/v5/public".
- *  listen_key, events: only for ROUTE_PRIVATE of USD-M, else NULL. Returns the length, or -ENOSPC. */
+/* The account events asked for on the USD-M private route, joined by '/': without `events=` it delivers nothing. */
+#define USER_EVENTS_DEFAULT                                                                         \
+    "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/TRADE_LITE/MARGIN_CALL/ACCOUNT_CONFIG_UPDATE/listenKeyExpired"
+
+/** Writes the path and query of the upgrade request, e.g. "/public/stream" or "/ws/v5/public", NUL-terminated.
+ *  listen_key: only for ROUTE_PRIVATE of USD-M, else NULL; the query then asks for USER_EVENTS_DEFAULT.
+ *  Returns the length; -ENOSPC; -EINVAL for a route the venue has not, or a missing or odd listen key. */
 int route_path(enum flatline_venue venue, enum route route, const char *listen_key, char *path, size_t path_bytes);
 
-/** Writes one subscribe request for streams[first .. first + n) and returns how many it took (a request has a byte bound), or
- *  -ENOSPC if not even one fits. names[i] is `venue/SYMBOL/channel`. request_id is echoed by the venue. */
+/** Writes one subscribe request, NUL-terminated, for the first of the names and returns how many it took (a request has a byte
+ *  bound: the venue's or text_bytes), -ENOSPC if not even one fits, -EINVAL for a name that is not of this venue or is not
+ *  subscribed to by name (`user`). names[i] is `venue/SYMBOL/channel`. request_id is echoed by the venue. */
 int subscribe_text(enum flatline_venue venue,
                    const char *const *names,
                    size_t count,

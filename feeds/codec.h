@@ -18,14 +18,17 @@
 enum codec_verdict {
     CODEC_DATA,      /* event.kind == EVENT_DATA, event.stream set */
     CODEC_CONTROL,   /* an answer, notice or heartbeat; event.kind says which */
-    CODEC_IGNORED,   /* well-formed, but it has no name, or a name nobody asked for, or is another venue's */
+    CODEC_IGNORED,   /* well-formed, but it has no name, or a name nobody asked for, or is another venue's, or is an
+                        account event where no user stream is watched */
     CODEC_MALFORMED, /* not JSON we can walk, or a known channel without the fields it must have */
 };
 
 struct codec {
     enum flatline_venue venue;
     struct names *names; /* stream names -> catalogue index */
-    bool open;           /* replay: names not seen before are added; the caller sees names_count() grow */
+    bool open;           /* replay: names of data not seen before are added; the caller sees names_count() grow */
+    uint32_t user_stream; /* index of `venue/<account>/user`, or EVENT_NO_STREAM: where account events go. An index whose
+                             name is not a user stream's is taken as EVENT_NO_STREAM, so a zeroed field does no harm */
 };
 
 /** Decodes one whole message.
@@ -35,6 +38,9 @@ struct codec {
  *             may end at an unmapped page
  *  ret_event  kind, stream, flags and payload are written on CODEC_DATA and CODEC_CONTROL; recv_mono_ns and connection are
  *             the caller's and left alone
+ *
+ *  An acknowledgement adds no name: OKX acknowledges streams that may never push (an instrument without trades). One of a
+ *  stream that is not in the table yet is EVENT_CONTROL, never an EVENT_ACK without a stream.
  *
  *  Cost: one bounded pass over the frame, no allocation. Thread-safety: one thread per struct names where open, else any.
  *  Source: facts/exchanges.md sections 2-4, cited rule by rule in binance_codec.c and okx_codec.c.
