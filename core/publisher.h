@@ -7,6 +7,9 @@
 #ifndef FLATLINE_CORE_PUBLISHER_H
 #define FLATLINE_CORE_PUBLISHER_H
 
+#define PUBLISHER_ERROR_TEXT_BYTES 256U /* what ret_error_text of publisher_create() must hold */
+#define PUBLISHER_ERRORS_MAX 64U        /* distinct errors kept */
+
 #include "core/detector.h"
 #include "flatline/layout.h"
 
@@ -59,8 +62,9 @@ uint64_t publisher_size_bytes(const struct publisher_config *config);
 
 /** Takes the lock, builds the file under a temporary name, zeroes and marks a dead predecessor's, and renames ours into place.
  *
- *  ret_error_text (may be NULL) gets a sentence for people on failure, at least 160 bytes.
- *  Returns 0; -EEXIST another sentinel holds the lock; -ENOSPC the file system is full; -EINVAL; other -errno.
+ *  ret_error_text (may be NULL) gets a sentence for people on failure: PUBLISHER_ERROR_TEXT_BYTES.
+ *  Returns 0; -EEXIST another sentinel holds the lock; -ENOSPC the file system is full; -EBADMSG what stands under the name is
+ *  not a flatline segment and is left alone; -EINVAL; other -errno.
  */
 int publisher_create(const struct publisher_config *config, struct publisher **ret_publisher, char *ret_error_text);
 
@@ -73,7 +77,7 @@ void publisher_lease(struct publisher *publisher, uint32_t stream, const struct 
 /** Publishes a stream's detail slot. */
 void publisher_detail(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
 
-/** Writes a finding into the event ring and, for faults, the fault table. */
+/** Writes a finding into the event ring (a revocation as a LAPSE that names its fault) and, for faults, the fault table. */
 void publisher_finding(struct publisher *publisher, const struct finding *finding, uint64_t now_mono_ns);
 
 /** Renews alive_until and the beats. ingest_beat_mono_ns 0: no ingest yet; alive_until stays 0. */
@@ -89,7 +93,11 @@ struct flatline_connection *publisher_connection(struct publisher *publisher, ui
 struct flatline_histogram *publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_t which);
 struct flatline_histogram *publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which);
 
+/** Sets a counter of config.counter_names. The publisher keeps two more behind them: faults_lost, errors_lost. */
 void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t value);
+
+/** Sets header.sentinel_why: 1 spinning, 2 a venue is unanchored. */
+void publisher_flags(struct publisher *publisher, uint64_t flags);
 
 uint64_t publisher_epoch(const struct publisher *publisher);
 

@@ -69,10 +69,18 @@ struct flatline_stream {
     uint32_t reserved;
 };
 
-/* A look at one gate: the streams one decision needs. */
+/* One member of a gate. */
+struct flatline_gate_look {
+    const struct flatline_lease *lease;
+    int64_t stale_adjust_ns; /* the gate's stale_after - the stream's */
+    uint32_t stream;         /* index */
+    uint32_t reserved;
+};
+
+/* A look at one gate: the streams one decision needs. The members are the reader's own checked copy, made at attach: what the
+ * segment's owner may write later cannot lead a look out of the mapping. Valid until flatline_detach(). */
 struct flatline_gate {
-    const struct flatline_gate_member *members;
-    const struct flatline_lease *leases;
+    const struct flatline_gate_look *members;
     const struct flatline_header *header;
     uint32_t member_count;
     uint32_t index;
@@ -120,8 +128,8 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
     bool fresh =
         gate->member_count > 0 && flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
     for (uint32_t i = 0; i < gate->member_count && fresh; i++) {
-        const struct flatline_gate_member *member = &gate->members[i];
-        const uint64_t until = __atomic_load_n(&gate->leases[member->stream].lease_until_mono_ns, __ATOMIC_ACQUIRE);
+        const struct flatline_gate_look *member = &gate->members[i];
+        const uint64_t until = __atomic_load_n(&member->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
         fresh = until != 0 && flatline_until_holds(until + (uint64_t)member->stale_adjust_ns,
                                                    now_mono_ns,
                                                    FLATLINE_LEASE_ABSURD_NS);
@@ -142,7 +150,10 @@ static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
  *  ret_reader  written on success only
  *
  *  Returns 0, or a negative enum flatline_error: NO_FILE, NOT_READY, BAD_MAGIC, OTHER_MAJOR, TRUNCATED, CORRUPT, CLOCK_MISMATCH,
- *  SENTINEL_DEAD is not an error here: a dead segment can be read (why, faults, dump); nothing in it is fresh.
+ *  SUPERSEDED (only of a path that no longer is the sentinel's), NO_MEMORY, PERMISSION, SYSTEM, INVALID.
+ *  A dead sentinel is not an error here: a dead segment can be read (why, faults, dump); nothing in it is fresh.
+ *  Every offset, index and name is checked here, once, and copied: a hostile segment can lie, but not crash its reader. (One
+ *  thing no reader can check: an owner who shortens the file under the mapping. Give only the sentinel write permission.)
  *  Never creates anything. Cost: open, fstat, mmap, a walk over the directory.
  */
 int flatline_attach(const char *name, struct flatline **ret_reader);
@@ -151,12 +162,14 @@ int flatline_attach(const char *name, struct flatline **ret_reader);
 void flatline_detach(struct flatline *reader);
 
 /** If the segment is dead or superseded and another stands under its name, maps that one. The old mapping stays until detach, so that
- *  handles in other threads stay readable (and not fresh).
+ *  handles in other threads stay readable (and not fresh). Event numbers start again at 0 in the new one.
  *  Returns 1 attached anew, 0 nothing to do, or a negative enum flatline_error (still on the old mapping). */
 int flatline_reattach(struct flatline *reader);
 
 /** Finds a stream by its full name. Returns 0, or FLATLINE_E_UNKNOWN_NAME: then flatline_nearest() suggests. */
 int flatline_find(const struct flatline *reader, const char *name, struct flatline_stream *ret_stream);
+
+/** Finds a gate by its name. Returns as flatline_find(). */
 int flatline_find_gate(const struct flatline *reader, const char *name, struct flatline_gate *ret_gate);
 
 /** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as long as the mapping. */
@@ -185,7 +198,7 @@ struct flatline_snapshot {
 };
 
 /** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries; FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a
- *  dead writer. Never delays the writer. */
+ *  dead writer; FLATLINE_E_SUPERSEDED: attach again. Never delays the writer. */
 int flatline_snapshot(const struct flatline_stream *stream,
                       const struct flatline *reader,
                       struct flatline_snapshot *ret_snapshot);
@@ -207,8 +220,20 @@ struct flatline_fault {
 };
 
 /** Copies faults, newest first. open_only: those not cleared. Returns how many there are (may exceed faults_max; only
- *  faults_max are written), or a negative enum flatline_error. */
+ *  faults_max are written), or a negative enum flatline_error: AGAIN, SUPERSEDED. A slot that a dead writer left half written is
+ *  left out. */
 int flatline_faults(const struct flatline *reader, bool open_only, struct flatline_fault *faults, size_t faults_max);
+
+/* One line of the distinct-error log. */
+struct flatline_error_entry {
+    uint64_t count;
+    uint64_t first_mono_ns;
+    uint64_t last_mono_ns;
+    char text[96];
+};
+
+/** Copies the distinct errors the sentinel has met, in the order of their slots. Returns as flatline_faults(). */
+int flatline_errors(const struct flatline *reader, struct flatline_error_entry *entries, size_t entries_max);
 
 struct flatline_event {
     uint64_t number;
@@ -223,8 +248,9 @@ struct flatline_event {
 /** Number of the next event to be written: where a follower starts. */
 uint64_t flatline_event_head(const struct flatline *reader);
 
-/** Reads event *cursor and advances it. Returns 1 read; 0 none yet; FLATLINE_E_AGAIN torn. If the follower fell behind the ring,
- *  *ret_lost (may be NULL) is the number of events skipped and the oldest one still there is read. */
+/** Reads event *cursor and advances it. Returns 1 read; 0 none yet; FLATLINE_E_AGAIN torn; FLATLINE_E_SENTINEL_DEAD torn for ever;
+ *  FLATLINE_E_SUPERSEDED all are read and no more will come: flatline_reattach(), then start at 0. If the follower fell behind
+ *  the ring, *ret_lost (may be NULL) is the number of events skipped, else 0, and the oldest one still there is read. */
 int flatline_next_event(const struct flatline *reader,
                         uint64_t *cursor,
                         struct flatline_event *ret_event,
@@ -244,8 +270,12 @@ int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatl
 const void *flatline_record(const struct flatline *reader, enum flatline_section_index section, uint32_t index);
 uint32_t flatline_record_count(const struct flatline *reader, enum flatline_section_index section);
 
-/** Value at a quantile in [0, 1] of a histogram in the segment, ns; 0 when empty. */
-uint64_t flatline_histogram_quantile(const struct flatline_histogram *histogram, double quantile);
+/** Value at a quantile in [0, 1] of histogram `index` of a section (HISTOGRAMS or CONNECTION_HISTOGRAMS), ns: the upper edge of its
+ *  bucket, never above the exact maximum. 0 when empty or not there. */
+uint64_t flatline_histogram_quantile(const struct flatline *reader,
+                                     enum flatline_section_index section,
+                                     uint32_t index,
+                                     double quantile);
 
 /** Is the sentinel alive at now_mono_ns? */
 bool flatline_alive(const struct flatline *reader, uint64_t now_mono_ns);

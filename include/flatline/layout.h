@@ -168,9 +168,11 @@ enum flatline_fault_kind { FLATLINE_FAULTS(FLATLINE_ENUM_FAULT) };
     S(7, EVENTS, flatline_event_slot, "event ring")                                                 \
     S(8, COUNTERS, flatline_counter, "named counters")                                              \
     S(9, ERRORS, flatline_error_slot, "distinct-error log")                                         \
-    S(10, HISTOGRAMS, flatline_histogram, "histograms: header, then its counts")                    \
-    S(11, ADVICE, flatline_advice_slot, "advice words")
-#define FLATLINE_SECTION_COUNT 12U
+    S(10, HISTOGRAMS, flatline_histogram, "histograms of streams: header, then its counts")         \
+    S(11, ADVICE, flatline_advice_slot, "advice words")                                             \
+    S(12, CONNECTION_HISTOGRAMS, flatline_histogram, "histograms of connections, finer")
+#define FLATLINE_SECTION_COUNT 13U
+#define FLATLINE_RECORDS_MAX (1U << 20) /* of one section: a reader refuses more as CORRUPT */
 #define FLATLINE_ENUM_SECTION(number, name, record, meaning) FLATLINE_SECTION_##name = number,
 enum flatline_section_index { FLATLINE_SECTIONS(FLATLINE_ENUM_SECTION) };
 
@@ -199,7 +201,7 @@ struct flatline_header {
     uint64_t created_wall_ns;
     uint64_t boottime_offset_ns;
     struct flatline_section sections[FLATLINE_SECTION_COUNT];
-    uint8_t reserved0[240];
+    uint8_t reserved0[224];
     /* ---- written by the judge while alive ---- */
     uint64_t alive_until_mono_ns;
     uint64_t state;
@@ -222,7 +224,7 @@ struct flatline_header {
     F(flatline_header, created_mono_ns, 56, 8, "ns CLOCK_MONOTONIC", "when this file was built")    \
     F(flatline_header, created_wall_ns, 64, 8, "ns CLOCK_REALTIME", "when this file was built; for people") \
     F(flatline_header, boottime_offset_ns, 72, 8, "ns", "BOOTTIME - MONOTONIC at creation")         \
-    F(flatline_header, sections, 80, 192, "section", "where the sections are")                      \
+    F(flatline_header, sections, 80, 208, "section", "where the sections are")                      \
     F(flatline_header, alive_until_mono_ns, 512, 8, "ns CLOCK_MONOTONIC", "no lease counts after this") \
     F(flatline_header, state, 520, 8, "enum flatline_state", "state of the writer")                 \
     F(flatline_header, judge_beat_mono_ns, 528, 8, "ns CLOCK_MONOTONIC", "last pass of the judge thread") \
@@ -269,7 +271,7 @@ struct flatline_lease {
     F(flatline_lease, due_id, 8, 8, "id", "newest id first seen longer ago than its allowance; 0 = none") \
     F(flatline_lease, lost_count, 16, 8, "count", "revocations")                                    \
     F(flatline_lease, quiet_until_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "reserved: quiet but alive") \
-    F(flatline_lease, revoked_by, 32, 8, "enum flatline_fault_kind", "why it is 0; 0 = never had one")
+    F(flatline_lease, revoked_by, 32, 8, "enum flatline_fault_kind", "why it is 0 (0 = never had one); means nothing otherwise")
 
 /* One stream's evidence, a slot. */
 struct flatline_detail {
@@ -345,7 +347,7 @@ struct flatline_connection {
 #define FLATLINE_CONNECTION_FIELDS(F)                                                               \
     F(flatline_connection, name, 0, 64, "text", "venue/route/number")                               \
     F(flatline_connection, venue, 64, 4, "enum flatline_venue", "")                                 \
-    F(flatline_connection, first_histogram, 68, 4, "index", "round trip of the own stamped ping, in HISTOGRAMS") \
+    F(flatline_connection, first_histogram, 68, 4, "index", "round trip of the own stamped ping, in CONNECTION_HISTOGRAMS") \
     F(flatline_connection, histogram_count, 72, 4, "count", "")                                     \
     F(flatline_connection, state, 128, 8, "enum flatline_connection_state", "")                     \
     F(flatline_connection, epoch, 136, 8, "count", "connections made under this name")              \
@@ -436,7 +438,7 @@ struct flatline_event_slot {
     F(flatline_event_slot, at_mono_ns, 32, 8, "ns CLOCK_MONOTONIC", "when it happened")             \
     F(flatline_event_slot, seen_mono_ns, 40, 8, "ns CLOCK_MONOTONIC", "when the judge wrote it")    \
     F(flatline_event_slot, fault_id, 48, 8, "serial", "of FAULT and CLEAR")                         \
-    F(flatline_event_slot, fault_kind, 56, 8, "enum flatline_fault_kind", "of FAULT and CLEAR")
+    F(flatline_event_slot, fault_kind, 56, 8, "enum flatline_fault_kind", "of FAULT, CLEAR, and of a LAPSE by revocation")
 
 struct flatline_counter {
     char name[56];
@@ -460,8 +462,9 @@ struct flatline_error_slot {
     F(flatline_error_slot, last_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "")                           \
     F(flatline_error_slot, text, 32, 96, "text", "NUL-padded")
 
-/* A log-linear (HDR) histogram: this header, then `bucket_count` 32-bit counts. Section stride covers the largest.
- * Bucket of a value v in units: see flatline_histogram_bucket() in flatline.h. */
+/* A log-linear (HDR) histogram: this header, then `bucket_count` 32-bit counts. Section stride covers header and counts.
+ * A value of v units lies in bucket (n + 1) * half + (v >> n) - half, where half = 1 << (sub_bucket_bits - 1) and n, never
+ * negative, is the number of bits by which v is too long for sub_bucket_bits. */
 struct flatline_histogram {
     uint64_t total;
     uint64_t max_ns;
