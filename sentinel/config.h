@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * config.h - the configuration file, checked and with its units resolved. YAML in, struct out; see flatlined.conf(5).
+ * config.h - the configuration file, checked and with its units resolved. YAML in, struct out; see
+ * flatlined.conf(5).
  *
  *     streams:                          # required: what to watch
  *       - binance-usdm/BTCUSDT/depth@100ms
- *       - {name: okx/BTC-USDT-SWAP/books, stale_after: 2s, silent_after: 10s, observed: false, route: public}
+ *       - {name: okx/BTC-USDT-SWAP/books, stale_after: 2s, silent_after: 10s, observed: false}
  *     gates:                            # optional: default one per instrument
  *       btc: [binance-usdm/BTCUSDT/depth@100ms, binance-usdm/BTCUSDT/bookTicker]
  *       slow: {streams: [okx/BTC-USDT-SWAP/books], stale_after: 5s}
  *     user_data:                        # optional
- *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, events: [ORDER_TRADE_UPDATE, ACCOUNT_UPDATE]}
+ *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, extend_interval: 2m}
  *     venues:                           # optional: where the venues are; default the real ones
- *       binance-usdm: {ws: "wss://fstream.binance.com", rest: "https://fapi.binance.com", address: 127.0.0.1, ca_file: ca.pem}
- *     segment: {name: flatline, directory: /dev/shm, mode: "0640", group: trading, histograms: true, faults: 256, events: 4096}
+ *       binance-usdm: {ws: "wss://127.0.0.1:9443", rest: "https://127.0.0.1:9444", ca_file: ca.pem}
+ *     segment: {name: flatline, directory: /dev/shm, mode: "0640", group: trading, events: 4096}
  *     threads: {wait: block, ingest_cpu: 2, judge_cpu: 3, ring_events: 65536, read_budget: 256KiB}
- *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20, lagging_excess: 500ms, ...}
+ *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20}
  *     policy: {GAP: {lease: revoke}, DOWN: {lease: revoke}}
  *     control_socket: /run/flatline/control.sock
  */
@@ -30,7 +31,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CONFIG_VENUES 4
+#define CONFIG_VENUES    4
+#define CONFIG_BYTES_MAX (1024U * 1024U)
 
 struct config_stream {
     char name[FLATLINE_NAME_BYTES];
@@ -40,19 +42,20 @@ struct config_stream {
 
 struct config_gate {
     char name[FLATLINE_NAME_BYTES];
-    uint32_t *streams; /* indices in config.streams */
-    uint32_t stream_count;
+    struct flatline_gate_member *members; /* indices in config.streams, adjusts worked out */
+    uint32_t member_count;
     uint64_t stale_after_ns; /* 0: each stream's own */
+    bool automatic;          /* made for an instrument, not written in the file */
 };
 
 struct config_venue {
-    bool used;
-    char *ws_url;   /* scheme://host[:port] */
-    char *rest_url;
-    char *address;  /* connect here instead of resolving the host; NULL */
-    char *ca_file;  /* NULL: the system's */
+    bool used;                 /* some stream is watched there */
+    char *ws_url;              /* wss://host[:port] */
+    char *rest_url;            /* https://host[:port] */
+    char *address;             /* connect here instead of resolving the host; NULL */
+    char *ca_file;             /* NULL: the system's */
     uint64_t ping_interval_ns; /* own stamped WebSocket ping, 20 s; private sockets too */
-    uint64_t max_age_ns;       /* make-before-break at this age; 23 h on Binance */
+    uint64_t max_age_ns;       /* make-before-break at this age: 23 h; OKX 0 = never */
 };
 
 struct config_user_data {
@@ -60,9 +63,8 @@ struct config_user_data {
     char account[32];
     char *api_key_file; /* 0600, checked at load; or NULL and api_key_env */
     char *api_key_env;
-    char *events;       /* "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE" */
     uint64_t extend_interval_ns; /* PUT as proof, 2 min */
-    uint32_t stream;    /* index in config.streams of binance-usdm/<account>/user */
+    uint32_t stream;             /* index in config.streams of binance-usdm/<account>/user */
 };
 
 enum thread_wait { THREAD_BLOCK, THREAD_SPIN };
@@ -97,10 +99,32 @@ struct config {
     char *control_socket; /* NULL: none */
 };
 
-/** Reads and checks a whole file. On failure error_text holds one line a problem, `file:line:col: what; write ... instead`.
- *  Returns 0, -EINVAL the file is wrong, -ENOENT and other -errno it cannot be read. config_free() also after failure. */
-int config_load(const char *path, struct config **ret_config, char *error_text, size_t error_text_bytes);
-void config_free(struct config *config);
+/** Reads and checks a whole file.
+ *
+ *  path        names the file in messages; relative paths inside the file count from its folder
+ *  ret_config  written on success only; freed by config_free()
+ *  error_text  on failure one line a problem, `file:line:col: what; write ... instead`, sorted by
+ *              place; what does not fit is counted in a last line. NUL-terminated; may be NULL with
+ *              error_text_bytes 0
+ *
+ *  Returns 0; -EINVAL the file is wrong; -ENOENT, -EISDIR, -EFBIG (above CONFIG_BYTES_MAX) and
+ *  other -errno: it cannot be read.
+ *  Thread-safety: any thread; touches no global state. Cost: control plane, allocates.
+ */
+int config_load(const char *path,
+                struct config **ret_config,
+                char *error_text,
+                size_t error_text_bytes);
 
+/** As config_load(), from memory: what `flatline init` is about to write, what a test invents. */
+int config_parse(const char *path,
+                 const char *bytes,
+                 size_t size_bytes,
+                 struct config **ret_config,
+                 char *error_text,
+                 size_t error_text_bytes);
+
+/** Frees a configuration. NULL is accepted. */
+void config_free(struct config *config);
 
 #endif
