@@ -38,7 +38,8 @@ struct link_report {
 enum connection_status {
     CONNECTION_DRAINED, /* the kernel said empty after every whole record and frame before it was delivered */
     CONNECTION_BUDGET, /* the read budget is spent: not drained, call again without polling */
-    CONNECTION_BLOCKED, /* on_message refused a message: not drained; it is offered again, same stamp, at the next call */
+    CONNECTION_BLOCKED, /* not drained: on_message refused a message (it is offered again, same stamp, at the next call), or
+                           TLS must write first. Call again at the next pass */
     CONNECTION_CLOSED, /* ended: see connection_report(); only connection_destroy() makes sense now */
 };
 
@@ -70,6 +71,29 @@ struct connection_counts {
     uint64_t sent_bytes;     /* frames, before TLS */
 };
 
+#define CONNECTION_SEND_BYTES_MAX_DEFAULT (128U * 1024U)
+
+/* Zero means the default. */
+struct connection_limits {
+    uint32_t message_bytes_max; /* 1 MiB; larger messages are refused with 1009 */
+    uint32_t send_bytes_max;    /* 128 KiB of frames waiting for the socket */
+};
+
+struct ssl_st; /* OpenSSL's SSL */
+
+/** Makes a connection of an SSL whose TLS and upgrade are done. Dial's and the tests' business: others use dial_take().
+ *
+ *  ssl  attached by connection_socket_attach(); owned by the connection on success
+ *  Returns NULL when out of memory.
+ */
+struct connection *connection_create(struct ssl_st *ssl, const struct connection_limits *limits);
+
+/** Puts in the bytes that came behind the upgrade answer, before the first read. Returns 0 or -EMSGSIZE. */
+int connection_preload(struct connection *connection,
+                       const void *bytes,
+                       size_t size_bytes,
+                       uint64_t recv_mono_ns);
+
 /** One read pass: reads until the kernel is empty or the budget is spent; answers pings; echoes a close.
  *
  *  clock              called once after each read that gave bytes
@@ -86,7 +110,7 @@ enum connection_status connection_read(struct connection *connection,
 
 /** Queue a frame and write what the socket takes. The rest goes out by connection_flush() when connection_events() has EPOLLOUT.
  *
- *  Return 0; -ENOBUFS no room (counts against CONNECTION's bounded send buffer; nothing queued); -EINVAL too long or a bad close
+ *  Return 0; -ENOBUFS no room in the send buffer (nothing queued); -EINVAL too long or a bad close
  *  code; -EPIPE the connection has ended or a close frame was already sent.
  */
 int connection_send_text(struct connection *connection, const char *text, size_t text_bytes);
@@ -98,7 +122,8 @@ int connection_send_close(struct connection *connection, uint16_t code, const ch
 /** The stamp a pong echoes, 0 if the pong is not an answer to connection_send_ping(). */
 uint64_t connection_pong_stamp(const struct websocket_message *pong);
 
-/** Writes what is queued. Returns 0 (look at connection_events() again), or -EPIPE: ended, see connection_report(). */
+/** Writes what is queued. Returns 0 (look at connection_events() again), or -EPIPE: nothing can be written any more; keep reading,
+ *  for the reading side tells how it ended, perhaps by a close frame already received. */
 int connection_flush(struct connection *connection);
 
 int connection_fd(const struct connection *connection);

@@ -53,7 +53,8 @@ enum dial_status {
 };
 
 /** Begins. Returns 0 with *ret_dial, -EINVAL a host, path or address that cannot be put in a request, -ENOMEM, -EAGAIN no thread.
- *  Whatever goes wrong later comes as DIAL_FAILED. */
+ *  Call dial_advance() once
+ *  without waiting; whatever goes wrong from here on comes as DIAL_FAILED. */
 int dial_start(const struct dial_params *params, uint64_t now_mono_ns, struct dial **ret_dial);
 
 /** Does what can be done without waiting. Cheap when nothing is ready; the TLS steps cost about a millisecond of CPU in all. */
@@ -68,7 +69,8 @@ enum link_phase dial_phase(const struct dial *dial);
 /** After DIAL_DONE, once: the connection, now the caller's. No byte behind the upgrade answer is lost. */
 struct connection *dial_take(struct dial *dial);
 
-/** After DIAL_FAILED: phase, how, code (HTTP status for LINK_END_HTTP, errno for LINK_END_ERROR), Retry-After, text. */
+/** After DIAL_FAILED: phase, how, code, Retry-After, text. The code is the HTTP status for LINK_END_HTTP; errno, or a
+ *  negative EAI_* in phase LINK_DNS, for LINK_END_ERROR; the X509_V_ERR_* or 0 for LINK_END_TLS. */
 const struct link_report *dial_report(const struct dial *dial);
 
 /** Time each finished phase took, ns, by enum link_phase; 0 = not done. */

@@ -44,10 +44,11 @@ struct websocket_message {
     enum websocket_opcode opcode; /* never CONTINUATION */
     uint16_t
         close_code; /* CLOSE only: as the peer wrote it, or 1005. bytes is then the reason alone */
+    bool was_fragmented; /* joined from several frames, and so copied */
 };
 
 enum websocket_status {
-    WEBSOCKET_MORE,    /* no whole message yet; websocket_partial_bytes() says how much of one */
+    WEBSOCKET_MORE,    /* no whole message yet */
     WEBSOCKET_MESSAGE, /* ret_message is written */
     WEBSOCKET_REFUSED, /* websocket_refusal() says what and with which close code; call nothing else but destroy and write */
 };
@@ -84,8 +85,8 @@ enum websocket_status websocket_next(struct websocket *websocket,
 
 const struct websocket_refusal *websocket_refusal(const struct websocket *websocket);
 
-/** Bytes the next frame needs in all (header and payload), 0 while its header is incomplete. Valid after WEBSOCKET_MORE. */
-size_t websocket_frame_bytes(const struct websocket *websocket);
+/** Bytes of fragments held until their message is whole. */
+size_t websocket_joined_bytes(const struct websocket *websocket);
 
 /** Writes one unfragmented masked frame.
  *
