@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Live figures: the real daemon against the fake venue on this machine.
+
+    live.py --bin DIR lateness [--lapses 2000] [--looks 300]   how late verdicts and looks are, beside a bare timerfd
+    live.py --bin DIR sigstop [--trials 50] [--seconds 5]      the side-car stopped behind a full window: who is accused?
+"""
+import argparse
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
+from lab import Lab, LabError
+
+USDM = "binance-usdm"
+
+
+def thin_streams(count):
+    """Streams that get a frame a few times a second and lapse 100 ms after each."""
+    return [f"{USDM}/{chr(65 + i // 26)}{chr(65 + i % 26)}CUSDT/bookTicker" for i in range(count)]
+
+
+def lateness(options):
+    streams = thin_streams(60)
+    with Lab(options.bin) as lab:
+        lab.start_venue()
+        for stream in streams:
+            lab.command(f"rate {stream.split('/')[1]} 4")
+        body = "streams:\n" + "\n".join(f"  - {{name: {s}, stale_after: 100ms}}" for s in streams)
+        body += f"\nthreads: {{wait: {options.wait}}}"
+        lab.start_sentinel(lab.write_config(body, [USDM]))
+        time.sleep(3.0)
+        done = subprocess.run(
+            [str(lab.bin / "bench_lateness"), str(lab.segment), str(options.lapses), str(options.looks)], check=False
+        )
+        return done.returncode
+
+
+def sigstop_round(lab, names, seconds):
+    """Stops every daemon at once for `seconds`; returns a list of (self stalls, lapses, other faults), one a daemon."""
+    watches = [lab.watch_of(name) for name in names]
+    since_ns = time.monotonic_ns()
+    for name in names:
+        lab.daemons[name].signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    for name in names:
+        lab.daemons[name].signal(signal.SIGCONT)
+    time.sleep(4.0)
+    results = []
+    for watch in watches:
+        records = watch.since(since_ns)
+        faults = [r for r in records if r["type"] == "fault"]
+        stalls = sum(r["kind"] == "SELF_STALL" for r in faults)
+        lapses = len({r["stream"] for r in records if r["type"] == "lapse"})
+        others = [(r["kind"], r["scope"], r.get("stream")) for r in faults if r["kind"] != "SELF_STALL"]
+        results.append((stalls, lapses, others))
+        watch.stop()
+    return results
+
+
+class SigstopLab(Lab):
+    """Several daemons against one venue, each with a segment of its own."""
+
+    def __init__(self, bin_dir):
+        super().__init__(bin_dir)
+        self.daemons = {}
+
+    def start_daemon(self, name, streams):
+        body = "streams:\n" + "\n".join(f"  - {s}" for s in streams)
+        path = self.folder / f"{name}.yaml"
+        venues = sorted({s.split("/")[0] for s in streams})
+        path.write_text(f"{body}\n{self.venues_yaml(venues)}\nsegment: {{directory: {self.folder}, name: {name}}}\n")
+        self.segment = self.folder / name
+        self.daemons[name] = self.start_sentinel(path, name)
+
+    def watch_of(self, name):
+        self.segment = self.folder / name
+        return self.watch()
+
+    def fresh_all(self):
+        for name in self.daemons:
+            self.segment = self.folder / name
+            self.wait_fresh(30)
+
+
+def sigstop(options):
+    streams = [f"{USDM}/BTCUSDT/depth@100ms", f"{USDM}/BTCUSDT/bookTicker", "okx/BTC-USDT-SWAP/books", "okx/BTC-USDT-SWAP/bbo-tbt"]
+    at_once = min(5, options.trials)
+    good = trials = 0
+    with SigstopLab(options.bin) as lab:
+        lab.start_venue()
+        for symbol in ("BTCUSDT", "BTC-USDT-SWAP"):
+            lab.command(f"rate {symbol} 200")
+        for i in range(at_once):
+            lab.start_daemon(f"sidecar{i}", streams)
+        while trials < options.trials:
+            lab.fresh_all()
+            names = list(lab.daemons)[: options.trials - trials]
+            for stalls, lapses, others in sigstop_round(lab, names, options.seconds):
+                trials += 1
+                right = stalls >= 1 and lapses == len(streams) and not others
+                good += right
+                if not right:
+                    print(f"trial {trials}: {stalls} SELF_STALL, {lapses} of {len(streams)} lapsed, accused: {others}")
+    print(f"SIGSTOP {options.seconds} s: SELF_STALL, every lease lapsed, nobody else accused in {good} of {trials} trials")
+    return 0 if good == trials else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("what", choices=("lateness", "sigstop"))
+    parser.add_argument("--lapses", type=int, default=2000)
+    parser.add_argument("--looks", type=int, default=300)
+    parser.add_argument("--wait", choices=("block", "spin"), default="block")
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    options = parser.parse_args()
+    try:
+        return {"lateness": lateness, "sigstop": sigstop}[options.what](options)
+    except LabError as error:
+        print(f"live: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
