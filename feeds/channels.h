@@ -24,12 +24,13 @@ enum route {
 
 struct venue_facts {
     const char *name;
-    const char *ws_url;   /* default scheme://host[:port] */
+    const char *ws_url; /* default scheme://host[:port] */
     const char *rest_url;
-    const char *time_path; /* REST server time */
-    uint64_t server_ping_ns;     /* the venue's ping period; 0 = it sends none we may count on */
-    uint64_t text_ping_idle_ns;  /* OKX: we must send the text "ping" when idle this long; 0 = never */
-    uint64_t max_age_ns;         /* the venue cuts a connection at this age; 0 = not documented */
+    const char *time_path;   /* REST server time */
+    uint64_t server_ping_ns; /* the venue's ping period; 0 = it sends none we may count on */
+    uint64_t
+        text_ping_idle_ns; /* OKX: we must send the text "ping" when idle this long; 0 = never */
+    uint64_t max_age_ns;   /* the venue cuts a connection at this age; 0 = not documented */
     uint32_t streams_per_connection_max;
     uint32_t control_per_second_max; /* inbound messages, pings and pongs included */
     uint32_t connects_per_5min_max;  /* flatline uses at most a tenth */
@@ -70,13 +71,18 @@ void channel_traits(enum flatline_venue venue,
                     struct stream_traits *ret_traits);
 
 /* The account events asked for on the USD-M private route, joined by '/': without `events=` it delivers nothing. */
-#define USER_EVENTS_DEFAULT                                                                         \
-    "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/TRADE_LITE/MARGIN_CALL/ACCOUNT_CONFIG_UPDATE/listenKeyExpired"
+#define USER_EVENTS_DEFAULT                                                                        \
+    "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/TRADE_LITE/MARGIN_CALL/ACCOUNT_CONFIG_UPDATE/"              \
+    "listenKeyExpired"
 
 /** Writes the path and query of the upgrade request, e.g. "/public/stream" or "/ws/v5/public", NUL-terminated.
  *  listen_key: only for ROUTE_PRIVATE of USD-M, else NULL; the query then asks for USER_EVENTS_DEFAULT.
  *  Returns the length; -ENOSPC; -EINVAL for a route the venue has not, or a missing or odd listen key. */
-int route_path(enum flatline_venue venue, enum route route, const char *listen_key, char *path, size_t path_bytes);
+int route_path(enum flatline_venue venue,
+               enum route route,
+               const char *listen_key,
+               char *path,
+               size_t path_bytes);
 
 /** Writes one subscribe request, NUL-terminated, for the first of the names and returns how many it took (a request has a byte
  *  bound: the venue's or text_bytes), -ENOSPC if not even one fits, -EINVAL for a name that is not of this venue or is not
@@ -92,6 +98,9 @@ int subscribe_text(enum flatline_venue venue,
 int inventory_text(enum flatline_venue venue, uint64_t request_id, char *text, size_t text_bytes);
 
 /** Does a symbol look right for this venue (upper case and so on)? On false ret_suggestion (may be NULL) holds a better one. */
-bool symbol_is_plausible(enum flatline_venue venue, struct span symbol, char *ret_suggestion, size_t suggestion_bytes);
+bool symbol_is_plausible(enum flatline_venue venue,
+                         struct span symbol,
+                         char *ret_suggestion,
+                         size_t suggestion_bytes);
 
 #endif

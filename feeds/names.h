@@ -21,10 +21,16 @@ void names_destroy(struct names *names);
 
 /** Index of `venue/SYMBOL/channel`, NAMES_NONE if unknown. Symbols are matched without regard to ASCII case on Binance (the
  *  wire says btcusdt in the envelope and BTCUSDT inside); the canonical spelling is upper case. */
-uint32_t names_find(const struct names *names, enum flatline_venue venue, struct span symbol, struct span channel);
+uint32_t names_find(const struct names *names,
+                    enum flatline_venue venue,
+                    struct span symbol,
+                    struct span channel);
 
 /** As names_find, but adds what is missing. NAMES_NONE: the table is full, or the name is longer than FLATLINE_NAME_BYTES. */
-uint32_t names_intern(struct names *names, enum flatline_venue venue, struct span symbol, struct span channel);
+uint32_t names_intern(struct names *names,
+                      enum flatline_venue venue,
+                      struct span symbol,
+                      struct span channel);
 
 uint32_t names_count(const struct names *names);
 
@@ -32,6 +38,9 @@ uint32_t names_count(const struct names *names);
 const char *names_text(const struct names *names, uint32_t index);
 
 /** Splits `venue/SYMBOL/channel`. false: not of that shape, or no such venue. */
-bool names_split(const char *name, enum flatline_venue *ret_venue, struct span *ret_symbol, struct span *ret_channel);
+bool names_split(const char *name,
+                 enum flatline_venue *ret_venue,
+                 struct span *ret_symbol,
+                 struct span *ret_channel);
 
 #endif
