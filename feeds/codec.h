@@ -16,9 +16,9 @@
 
 /* What became of a frame. Every frame is exactly one of these, and each is counted. */
 enum codec_verdict {
-    CODEC_DATA,      /* event.kind == EVENT_DATA, event.stream set */
-    CODEC_CONTROL,   /* an answer, notice or heartbeat; event.kind says which */
-    CODEC_IGNORED,   /* well-formed, but it has no name, or a name nobody asked for, or is another venue's, or is an
+    CODEC_DATA,    /* event.kind == EVENT_DATA, event.stream set */
+    CODEC_CONTROL, /* an answer, notice or heartbeat; event.kind says which */
+    CODEC_IGNORED, /* well-formed, but it has no name, or a name nobody asked for, or is another venue's, or is an
                         account event where no user stream is watched */
     CODEC_MALFORMED, /* not JSON we can walk, or a known channel without the fields it must have */
 };
@@ -26,8 +26,10 @@ enum codec_verdict {
 struct codec {
     enum flatline_venue venue;
     struct names *names; /* stream names -> catalogue index */
-    bool open;           /* replay: names of data not seen before are added; the caller sees names_count() grow */
-    uint32_t user_stream; /* index of `venue/<account>/user`, or EVENT_NO_STREAM: where account events go. An index whose
+    bool
+        open; /* replay: names of data not seen before are added; the caller sees names_count() grow */
+    uint32_t
+        user_stream; /* index of `venue/<account>/user`, or EVENT_NO_STREAM: where account events go. An index whose
                              name is not a user stream's is taken as EVENT_NO_STREAM, so a zeroed field does no harm */
 };
 
@@ -45,7 +47,8 @@ struct codec {
  *  Cost: one bounded pass over the frame, no allocation. Thread-safety: one thread per struct names where open, else any.
  *  Source: facts/exchanges.md sections 2-4, cited rule by rule in binance_codec.c and okx_codec.c.
  */
-enum codec_verdict codec_decode(const struct codec *codec, struct span frame, struct event *ret_event);
+enum codec_verdict
+codec_decode(const struct codec *codec, struct span frame, struct event *ret_event);
 
 /** Tells a venue from a connection's first frame: OKX has `arg`; COIN-M has `ps`; USD-M has `pu`, or is a bookTicker with `e`
  *  and no `ps`; spot is a depthUpdate with neither.

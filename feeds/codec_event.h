@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * codec_event.h - what both codecs do to make an event of values they found. For feeds/ *_codec.c only.
+ */
+#ifndef FLATLINE_FEEDS_CODEC_EVENT_H
+#define FLATLINE_FEEDS_CODEC_EVENT_H
+
+#include "core/event.h"
+#include "feeds/codec.h"
+#include "feeds/json_scan.h"
+
+/* A data event in the making: written to the caller's event only when all is well. */
+struct draft {
+    struct event_data data;
+    uint8_t flags;
+};
+
+/** Each takes one value into the draft and sets its flag. false: absent, or not what it must be; the draft is as before. */
+bool draft_time(struct draft *draft, const struct json_value *value);
+bool draft_id(struct draft *draft, const struct json_value *value);
+bool draft_first(struct draft *draft, const struct json_value *value);
+bool draft_prev(struct draft *draft, const struct json_value *value);
+
+/** Best prices from the first rows of two sides `[["price", ...], ...]`. */
+void draft_levels(struct draft *draft,
+                  const struct json_value *bids,
+                  const struct json_value *asks);
+
+/** Sets EVENT_EMPTY if both sides are there and have no rows. */
+void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks);
+
+/** Finds the stream, or adds it where the codec is open, and writes the event. CODEC_DATA, or CODEC_IGNORED for a name nobody
+ *  asked for. */
+enum codec_verdict draft_finish(const struct codec *codec,
+                                struct span symbol,
+                                struct span channel,
+                                const struct draft *draft,
+                                struct event *ret_event);
+
+/** Writes a data event of a stream known by its index. */
+enum codec_verdict draft_write(uint32_t stream, const struct draft *draft, struct event *ret_event);
+
+/** Writes a note: answer, notice or error. message: its text is cut to fit; of any other type: none. Always CODEC_CONTROL. */
+enum codec_verdict note_write(struct event *ret_event,
+                              enum event_kind kind,
+                              int64_t code,
+                              uint64_t value,
+                              const struct json_value *message);
+
+/** Number in a value, or 0. Request ids and codes come as numbers or as strings. */
+int64_t number_or_zero(const struct json_value *value);
+
+#endif
