@@ -15,6 +15,12 @@ static inline uint64_t load_relaxed(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+/* For the 32-bit counts of histograms. */
+static inline uint32_t load_relaxed_32(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t load_acquire(const uint64_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);

@@ -283,6 +283,7 @@ bool flatline_alive(const struct flatline *reader, uint64_t now_mono_ns);
 /* Texts of the closed enumerations, "?" for a number of a newer writer. Never NULL. */
 const char *flatline_strerror(int error);
 const char *flatline_why_name(enum flatline_why why);
+const char *flatline_why_meaning(enum flatline_why why); /* the name is for programs, the meaning for people */
 const char *flatline_fault_name(enum flatline_fault_kind kind);
 const char *flatline_fault_key(enum flatline_fault_kind kind, uint32_t evidence_index); /* "" where unused */
 const char *flatline_scope_name(enum flatline_scope scope);

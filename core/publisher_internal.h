@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * publisher_internal.h - what the two halves of the publisher share: publisher_file.c makes and retires the file,
+ * publisher.c stores into it.
+ */
+#ifndef FLATLINE_CORE_PUBLISHER_INTERNAL_H
+#define FLATLINE_CORE_PUBLISHER_INTERNAL_H
+
+#include "core/publisher.h"
+
+#include <limits.h>
+
+/* Where everything will lie. */
+struct segment_plan {
+    struct flatline_section sections[FLATLINE_SECTION_COUNT];
+    uint64_t file_bytes;
+};
+
+/* The writer's own copy of the slots it must find again: shared memory is only ever stored to. */
+struct publisher_mirror {
+    struct flatline_fault_slot *faults;
+    struct flatline_error_slot errors[PUBLISHER_ERRORS_MAX];
+};
+
+struct publisher {
+    struct flatline_header *header;
+    struct flatline_lease *leases;
+    struct flatline_detail *details;
+    struct flatline_fault_slot *faults;
+    struct flatline_event_slot *events;
+    struct flatline_counter *counters;
+    struct flatline_error_slot *errors;
+    uint64_t event_head;
+    uint64_t fault_serial;
+    uint32_t stream_count;
+    uint32_t connection_count;
+    uint32_t fault_count;
+    uint32_t event_mask;
+    uint32_t counter_count; /* without the publisher's own */
+    bool histograms;
+    struct segment_plan plan;
+    struct publisher_mirror mirror;
+    int lock_fd;
+    uint64_t device; /* of the file, to know it again */
+    uint64_t inode;
+    char path[PATH_MAX];
+};
+
+/* The publisher's own counters, behind those of the configuration. */
+enum publisher_own_counter { PUBLISHER_FAULTS_LOST, PUBLISHER_ERRORS_LOST, PUBLISHER_OWN_COUNTERS };
+
+/** Lays out the segment of a configuration. Pure. */
+struct segment_plan segment_plan(const struct publisher_config *config);
+
+/** Fills a zeroed mapping, all but the magic. */
+void segment_fill(uint8_t *map,
+                  const struct segment_plan *plan,
+                  const struct publisher_config *config);
+
+/** Appends to the event ring. */
+void publisher_event(struct publisher *publisher, const struct flatline_event_slot *event);
+
+#endif
