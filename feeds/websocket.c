@@ -27,10 +27,12 @@ struct frame {
     size_t payload_bytes;
 };
 
-/* What wslay's receive callback may take: real header bytes first, then a count. */
+/* What wslay's receive callback may take: real header bytes first, then a count. Never more than the frame has, or wslay would
+ * take the surplus for the next header; so the first count is one byte, after which wslay has told the payload's length. */
 struct served {
     const uint8_t *header;
     size_t header_left_bytes;
+    uint64_t payload_left_bytes;
 };
 
 struct websocket {
@@ -56,7 +58,11 @@ static ssize_t serve_header(uint8_t *buffer, size_t buffer_bytes, int flags, voi
     struct served *const served = &((struct websocket *)user)->served;
     (void)flags;
     if (served->header_left_bytes == 0) {
-        return (ssize_t)buffer_bytes; /* payload, by count */
+        const size_t counted = served->payload_left_bytes < buffer_bytes
+                                   ? (size_t)served->payload_left_bytes
+                                   : buffer_bytes;
+        served->payload_left_bytes -= counted;
+        return (ssize_t)counted;
     }
     const size_t taken =
         served->header_left_bytes < buffer_bytes ? served->header_left_bytes : buffer_bytes;
@@ -194,7 +200,7 @@ frame_open(struct websocket *websocket, const uint8_t *bytes, size_t size_bytes)
         return WEBSOCKET_MORE;
     }
     struct wslay_frame_iocb header;
-    websocket->served = (struct served){bytes, wanted_bytes};
+    websocket->served = (struct served){bytes, wanted_bytes, 1};
     ssize_t counted = wslay_frame_recv(websocket->wslay, &header);
     if (counted < 0) {
         return refuse(websocket,
@@ -205,9 +211,9 @@ frame_open(struct websocket *websocket, const uint8_t *bytes, size_t size_bytes)
     if (status == WEBSOCKET_REFUSED) {
         return status;
     }
-    /* Bounded by message_bytes_max: 4 KiB a turn. */
-    for (uint64_t passed = (uint64_t)counted; passed < header.payload_length;
-         passed += (uint64_t)counted) {
+    websocket->served.payload_left_bytes = header.payload_length - (uint64_t)counted;
+    while (websocket->served.payload_left_bytes >
+           0) { /* bounded by message_bytes_max: 4 KiB a turn */
         struct wslay_frame_iocb rest;
         counted = wslay_frame_recv(websocket->wslay, &rest);
         flatline_assert(counted > 0);
