@@ -20,11 +20,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define SAMPLES_MAX 200000U
-#define STALLS_MAX 4096U
+#define SAMPLES_MAX     200000U
+#define STALLS_MAX      4096U
 #define TIMER_PERIOD_NS 1000000U
-#define HICCUP_NS 500000U
-#define PATIENCE_NS (120ULL * 1000000000ULL)
+#define HICCUP_NS       500000U
+#define PATIENCE_NS     (120ULL * 1000000000ULL)
 
 struct samples {
     uint64_t *values_ns;
@@ -66,14 +66,15 @@ static void samples_print(const char *name, struct samples *samples)
     qsort(samples->values_ns, samples->count, sizeof(uint64_t), compare_u64);
     const uint64_t *values = samples->values_ns;
     const size_t last = samples->count - 1;
-    (void)printf("%-28s n %6zu   p50 %10.2f   p90 %10.2f   p99 %10.2f   p99.9 %10.2f   max %10.2f  us\n",
-                 name,
-                 samples->count,
-                 (double)values[last / 2] / 1e3,
-                 (double)values[last * 90 / 100] / 1e3,
-                 (double)values[last * 99 / 100] / 1e3,
-                 (double)values[last * 999 / 1000] / 1e3,
-                 (double)values[last] / 1e3);
+    (void)printf(
+        "%-28s n %6zu   p50 %10.2f   p90 %10.2f   p99 %10.2f   p99.9 %10.2f   max %10.2f  us\n",
+        name,
+        samples->count,
+        (double)values[last / 2] / 1e3,
+        (double)values[last * 90 / 100] / 1e3,
+        (double)values[last * 99 / 100] / 1e3,
+        (double)values[last * 999 / 1000] / 1e3,
+        (double)values[last] / 1e3);
 }
 
 /* Sleeps to one absolute deadline after another and notes how late each wake-up came. */
@@ -153,7 +154,8 @@ static void collect_looks(const struct flatline *reader, struct samples *looks, 
         while (flatline_fresh(&stream, now_ns)) {
             now_ns = flatline_now_mono_ns();
         }
-        const uint64_t until_ns = __atomic_load_n(&stream.lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
+        const uint64_t until_ns =
+            __atomic_load_n(&stream.lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
         if (until_ns != 0 && until_ns <= now_ns) {
             samples_add(looks, now_ns - until_ns);
         }
@@ -192,7 +194,9 @@ int main(int argc, char **argv)
 {
     struct flatline *reader = NULL;
     if (argc != 4 || flatline_attach(argv[1], &reader) != 0) {
-        (void)fprintf(stderr, "usage: bench_lateness SEGMENT LAPSES LOOKS (the segment of a running sentinel)\n");
+        (void)fprintf(
+            stderr,
+            "usage: bench_lateness SEGMENT LAPSES LOOKS (the segment of a running sentinel)\n");
         return 2;
     }
     const size_t wanted = (size_t)strtoul(argv[2], NULL, 10);

@@ -38,14 +38,15 @@ static struct flatline *attach_patiently(const char *segment)
     return reader;
 }
 
-static void say(const struct flatline *reader, const struct flatline_gate *gate, bool open, uint64_t quotes)
+static void
+say(const struct flatline *reader, const struct flatline_gate *gate, bool open, uint64_t quotes)
 {
     const uint64_t now = flatline_now_mono_ns();
     uint32_t culprit = 0;
     const enum flatline_why why = flatline_gate_why(gate, now, &culprit);
     const char *stream = why == FLATLINE_WHY_FRESH ? "" : flatline_stream_name(reader, culprit);
-    (void)printf("{\"mono_ns\":%" PRIu64 ",\"gate\":\"%s\",\"why\":\"%s\",\"stream\":\"%s\",\"quotes\":%" PRIu64
-                 "}\n",
+    (void)printf("{\"mono_ns\":%" PRIu64
+                 ",\"gate\":\"%s\",\"why\":\"%s\",\"stream\":\"%s\",\"quotes\":%" PRIu64 "}\n",
                  now,
                  open ? "open" : "closed",
                  flatline_why_name(why),
@@ -89,7 +90,8 @@ int main(int argc, char **argv)
     struct flatline_gate gate;
     if (reader != NULL && flatline_find_gate(reader, gate_name, &gate) != 0) {
         const char *nearest = flatline_nearest(reader, gate_name);
-        (void)fprintf(stderr, "no gate %s; nearest: %s\n", gate_name, nearest == NULL ? "none" : nearest);
+        (void)fprintf(
+            stderr, "no gate %s; nearest: %s\n", gate_name, nearest == NULL ? "none" : nearest);
         flatline_detach(reader);
         return 2;
     }
