@@ -36,6 +36,11 @@ static inline void store_release(uint64_t *word, uint64_t value)
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
+static inline void store_relaxed_32(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 /* Single-writer counter: no locked instruction. Relaxed: readers want a recent value, nothing hangs on it. */
 static inline void count_relaxed(uint64_t *word, uint64_t by)
 {
