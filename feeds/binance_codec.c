@@ -1,127 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
  * A frame is one of
- *   {"stream":"btcusdt@depth@100ms","data":{...}}    combined envelope: the stream's name is its own
+ *   {"stream":"btcusdt@depth@100ms","data":{...}}    combined envelope: the stream's name is its
+ *   own
  *   {"stream":"!markPrice@arr","data":[{...},...]}   many instruments at once
  *   {"e":"depthUpdate",...}                          raw: named by its event type and symbol
  *   {"subscriptionId":0,"event":{...}}               account events of the WebSocket API
  *   {"result":null,"id":1}                           answers, never in an envelope
- * Keys come in any order and with unknown company, so all members are collected first and judged afterwards.
- * Sources: spot docs "WebSocket Streams", "WebSocket API"; USD-M docs "Websocket Market Streams", "User Data Streams".
+ * Keys come in any order and with unknown company, so all members are collected first and judged
+ * afterwards. Sources: spot docs "WebSocket Streams", "WebSocket API"; USD-M docs "Websocket Market
+ * Streams", "User Data Streams".
  */
 #include "feeds/binance_codec.h"
 
-#include "core/base.h"
+#include "feeds/binance_fields.h"
 #include "feeds/channels.h"
 #include "feeds/codec_event.h"
 #include "feeds/json_scan.h"
 
-/* ---- members ----------------------------------------------------------------------------------------------------------- */
-
-enum field {
-    FIELD_STREAM,
-    FIELD_DATA,
-    FIELD_WRAPPED, /* "event": an object in Binance's WebSocket API, a string in OKX's answers */
-    FIELD_ARG,     /* only OKX has it */
-    FIELD_RESULT,
-    FIELD_ID,
-    FIELD_STATUS,
-    FIELD_ERROR,
-    FIELD_CODE,
-    FIELD_MESSAGE,
-    FIELD_TYPE,
-    FIELD_TIME,
-    FIELD_SYMBOL,
-    FIELD_PAIR,
-    FIELD_FIRST,
-    FIELD_LAST,
-    FIELD_PREVIOUS,
-    FIELD_TRADE,
-    FIELD_BID,
-    FIELD_BID_SIZE,
-    FIELD_ASK,
-    FIELD_ASK_SIZE,
-    FIELD_KLINE,
-    FIELD_INTERVAL,
-    FIELD_LAST_UPDATE,
-    FIELD_BIDS,
-    FIELD_ASKS,
-    FIELD_LISTEN_KEY,
-    FIELD_COUNT
-};
-
-_Static_assert(FIELD_COUNT <= JSON_FIELDS_MAX, "one slot a field");
-
-static unsigned field_of_letter(char letter)
-{
-    switch (letter) {
-    case 'e':
-        return FIELD_TYPE;
-    case 'E':
-        return FIELD_TIME;
-    case 's':
-        return FIELD_SYMBOL;
-    case 'U':
-        return FIELD_FIRST;
-    case 'u':
-        return FIELD_LAST;
-    case 't':
-        return FIELD_TRADE;
-    case 'b':
-        return FIELD_BID;
-    case 'B':
-        return FIELD_BID_SIZE;
-    case 'a':
-        return FIELD_ASK;
-    case 'A':
-        return FIELD_ASK_SIZE;
-    case 'k':
-        return FIELD_KLINE;
-    case 'i':
-        return FIELD_INTERVAL;
-    default:
-        return JSON_FIELDS_MAX;
-    }
-}
-
-static unsigned field_of(struct span key)
-{
-    static const struct {
-        char text[16];
-        uint8_t bytes;
-        uint8_t field;
-    } words[] = {
-        {"pu", 2, FIELD_PREVIOUS},
-        {"ps", 2, FIELD_PAIR},
-        {"stream", 6, FIELD_STREAM},
-        {"data", 4, FIELD_DATA},
-        {"id", 2, FIELD_ID},
-        {"lastUpdateId", 12, FIELD_LAST_UPDATE},
-        {"bids", 4, FIELD_BIDS},
-        {"asks", 4, FIELD_ASKS},
-        {"result", 6, FIELD_RESULT},
-        {"event", 5, FIELD_WRAPPED},
-        {"arg", 3, FIELD_ARG},
-        {"status", 6, FIELD_STATUS},
-        {"error", 5, FIELD_ERROR},
-        {"code", 4, FIELD_CODE},
-        {"msg", 3, FIELD_MESSAGE},
-        {"listenKey", 9, FIELD_LISTEN_KEY},
-    };
-
-    if (key.size_bytes == 1) {
-        return field_of_letter(key.bytes[0]);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        if (key.size_bytes == words[i].bytes &&
-            memcmp(key.bytes, words[i].text, key.size_bytes) == 0) {
-            return words[i].field;
-        }
-    }
-    return JSON_FIELDS_MAX;
-}
-
-/* The members of a frame, and of the object it wraps in `data` or `event`: in one pass, whatever comes first. */
+/* The members of a frame, and of the object it wraps in `data` or `event`: in one pass, whatever
+ * comes first. */
 struct frame {
     struct json_fields outer;
     struct json_fields inner;
@@ -138,9 +36,9 @@ static bool frame_read(struct span text, struct frame *ret_frame)
     ret_frame->inner.present = 0;
     json_enter_object(&scan);
     while (json_next_key(&scan, &key)) {
-        const unsigned field = field_of(key);
+        const unsigned field = binance_field_of(key);
         if ((field == FIELD_DATA || field == FIELD_WRAPPED) && json_peek(&scan) == '{') {
-            json_fields_read(&scan, field_of, &ret_frame->inner);
+            json_fields_read(&scan, binance_field_of, &ret_frame->inner);
             value = (struct json_value){.type = JSON_OBJECT};
         } else {
             json_read(&scan, &value);
@@ -150,113 +48,14 @@ static bool frame_read(struct span text, struct frame *ret_frame)
     return json_finish(&scan);
 }
 
-static bool has(const struct json_fields *fields, enum field field)
-{
-    return (fields->present >> field & 1U) != 0;
-}
-
-/* ---- event types ------------------------------------------------------------------------------------------------------- */
-
-enum event_type {
-    TYPE_NONE, /* no `e` */
-    TYPE_DEPTH,
-    TYPE_BOOK_TICKER,
-    TYPE_KLINE,
-    TYPE_MARK_PRICE,
-    TYPE_TICKER,
-    TYPE_PAIR_ON_BOTH, /* carries `ps` on USD-M as well as on COIN-M */
-    TYPE_SHUTDOWN,
-    TYPE_KEY_EXPIRED,
-    TYPE_TERMINATED,
-    TYPE_ACCOUNT,
-    TYPE_OTHER,
-};
-
-/* First the market's, by frequency; then what is said of the connection and of the account. */
-static enum event_type event_type_of(struct span name)
-{
-    static const struct {
-        const char *name;
-        enum event_type type;
-    } types[] = {
-        {"depthUpdate", TYPE_DEPTH},
-        {"bookTicker", TYPE_BOOK_TICKER},
-        {"trade", TYPE_OTHER},
-        {"aggTrade", TYPE_OTHER},
-        {"kline", TYPE_KLINE},
-        {"markPriceUpdate", TYPE_MARK_PRICE},
-        {"24hrTicker", TYPE_TICKER},
-        {"contractInfo", TYPE_PAIR_ON_BOTH},
-        {"continuous_kline", TYPE_PAIR_ON_BOTH},
-        {"serverShutdown", TYPE_SHUTDOWN},
-        {"listenKeyExpired", TYPE_KEY_EXPIRED},
-        {"eventStreamTerminated", TYPE_TERMINATED},
-        /* USD-M and COIN-M docs "User Data Streams" */
-        {"ORDER_TRADE_UPDATE", TYPE_ACCOUNT},
-        {"ACCOUNT_UPDATE", TYPE_ACCOUNT},
-        {"TRADE_LITE", TYPE_ACCOUNT},
-        {"MARGIN_CALL", TYPE_ACCOUNT},
-        {"ACCOUNT_CONFIG_UPDATE", TYPE_ACCOUNT},
-        {"ALGO_UPDATE", TYPE_ACCOUNT},
-        {"STRATEGY_UPDATE", TYPE_ACCOUNT},
-        {"GRID_UPDATE", TYPE_ACCOUNT},
-        {"CONDITIONAL_ORDER_TRIGGER_REJECT", TYPE_ACCOUNT},
-        /* spot docs "User Data Streams" */
-        {"executionReport", TYPE_ACCOUNT},
-        {"outboundAccountPosition", TYPE_ACCOUNT},
-        {"balanceUpdate", TYPE_ACCOUNT},
-        {"listStatus", TYPE_ACCOUNT},
-        {"externalLockUpdate", TYPE_ACCOUNT},
-    };
-
-    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
-        if (span_equals(name, types[i].name)) {
-            return types[i].type;
-        }
-    }
-    return TYPE_OTHER;
-}
-
-/* The event type of a payload and its name. */
-static enum event_type payload_type(const struct json_fields *payload,
-                                    char buffer[JSON_TEXT_BYTES_MAX],
-                                    struct span *ret_name)
-{
-    *ret_name = json_text(json_field(payload, FIELD_TYPE), buffer);
-    return has(payload, FIELD_TYPE) ? event_type_of(*ret_name) : TYPE_NONE;
-}
-
-/* Does the payload show whose it is? COIN-M alone writes the pair, `ps` (but for two events both futures venues share); USD-M
- * has `pu` without it, and a bookTicker with `e`; spot's depthUpdate has neither. */
 static bool
-venue_shown(const struct json_fields *payload, enum event_type type, enum flatline_venue *ret_venue)
-{
-    if (type == TYPE_PAIR_ON_BOTH) {
-        return false;
-    }
-    if (has(payload, FIELD_PAIR)) {
-        *ret_venue = FLATLINE_VENUE_BINANCE_COINM;
-        return true;
-    }
-    if (has(payload, FIELD_PREVIOUS) || type == TYPE_BOOK_TICKER) {
-        *ret_venue = FLATLINE_VENUE_BINANCE_USDM;
-        return true;
-    }
-    if (type == TYPE_DEPTH) {
-        *ret_venue = FLATLINE_VENUE_BINANCE_SPOT;
-        return true;
-    }
-    return false;
-}
-
-static bool
-is_foreign(const struct codec *codec, const struct json_fields *payload, enum event_type type)
+is_foreign(const struct codec *codec, const struct json_fields *payload, enum binance_type type)
 {
     enum flatline_venue venue;
-    return venue_shown(payload, type, &venue) && venue != codec->venue;
+    return binance_venue_shown(payload, type, &venue) && venue != codec->venue;
 }
 
-/* ---- account and connection events ------------------------------------------------------------------------------------- */
+/* ---- account and connection events ----------------------------------------------------------- */
 
 /* The stream of account events, or EVENT_NO_STREAM. */
 static uint32_t user_stream_of(const struct codec *codec)
@@ -270,7 +69,8 @@ static uint32_t user_stream_of(const struct codec *codec)
     return is_user ? codec->user_stream : EVENT_NO_STREAM;
 }
 
-/* USD-M docs: "Event: User Data Stream Expired", with the key since 2023. Spot's eventStreamTerminated names none. */
+/* USD-M docs: "Event: User Data Stream Expired", with the key since 2023. Spot's
+ * eventStreamTerminated names none. */
 static enum codec_verdict
 key_expired(const struct codec *codec, const struct json_fields *payload, struct event *ret_event)
 {
@@ -282,16 +82,10 @@ key_expired(const struct codec *codec, const struct json_fields *payload, struct
     return verdict;
 }
 
-static bool type_is_special(enum event_type type)
-{
-    return type == TYPE_SHUTDOWN || type == TYPE_KEY_EXPIRED || type == TYPE_TERMINATED ||
-           type == TYPE_ACCOUNT;
-}
-
 /* What is not of a market: goes by its event type, in whatever envelope. */
 static enum codec_verdict special_decode(const struct codec *codec,
                                          const struct json_fields *payload,
-                                         enum event_type type,
+                                         enum binance_type type,
                                          struct event *ret_event)
 {
     if (type == TYPE_SHUTDOWN) {
@@ -308,7 +102,7 @@ static enum codec_verdict special_decode(const struct codec *codec,
     return stream != EVENT_NO_STREAM ? draft_write(stream, &draft, ret_event) : CODEC_IGNORED;
 }
 
-/* ---- market data ------------------------------------------------------------------------------------------------------- */
+/* ---- market data ----------------------------------------------------------------------------- */
 
 /* Spot depth has U and u; futures depth also pu. */
 static bool
@@ -322,7 +116,8 @@ depth_take(const struct codec *codec, const struct json_fields *payload, struct 
            (draft->flags & EVENT_HAS_TIME) != 0;
 }
 
-/* Spot partial depth has an id, neither time nor symbol; the futures' comes in the clothes of depthUpdate. */
+/* Spot partial depth has an id, neither time nor symbol; the futures' comes in the clothes of
+ * depthUpdate. */
 static bool partial_take(const struct json_fields *payload, struct draft *draft)
 {
     if (has(payload, FIELD_LAST_UPDATE)) {
@@ -345,8 +140,9 @@ static void prices_take(const struct json_fields *payload, struct draft *draft)
     draft->data.ask_e8 = json_decimal_e8(json_field(payload, FIELD_ASK));
 }
 
-/* Exchange time is E and nothing else: T is the engine's stamp, the next funding, or the bar's close. Spot bookTicker and
- * partial depth have none. An E that is no time makes the frame malformed, known channel or not. */
+/* Exchange time is E and nothing else: T is the engine's stamp, the next funding, or the bar's
+ * close. Spot bookTicker and partial depth have none. An E that is no time makes the frame
+ * malformed, known channel or not. */
 static bool payload_take(const struct codec *codec,
                          enum channel_kind kind,
                          const struct json_fields *payload,
@@ -428,8 +224,8 @@ elements_take(const struct codec *codec, const struct json_value *array, struct 
         if (json_peek(&scan) != '{') {
             return CODEC_MALFORMED;
         }
-        json_fields_read(&scan, field_of, &element);
-        if (is_foreign(codec, &element, payload_type(&element, buffer, &type))) {
+        json_fields_read(&scan, binance_field_of, &element);
+        if (is_foreign(codec, &element, binance_type_of(&element, buffer, &type))) {
             return CODEC_IGNORED;
         }
         if (draft_time(&one, json_field(&element, FIELD_TIME)) &&
@@ -458,9 +254,10 @@ static enum codec_verdict array_decode(const struct codec *codec,
     return draft_finish(codec, name->symbol, name->channel, &draft, ret_event);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* `btcusdt@depth@100ms` or `!markPrice@arr`. false: neither, such as the listenKey of a private envelope. */
+/* `btcusdt@depth@100ms` or `!markPrice@arr`. false: neither, such as the listenKey of a private
+ * envelope. */
 static bool name_of_stream(struct span stream, struct stream_name *ret_name)
 {
     if (stream.size_bytes > 1 && stream.bytes[0] == '!') {
@@ -488,7 +285,7 @@ static struct span kline_channel(const struct json_fields *payload, char text[JS
         return (struct span){"", 0};
     }
     struct json_scan scan = json_scan_start(bar->text);
-    json_fields_read(&scan, field_of, &members);
+    json_fields_read(&scan, binance_field_of, &members);
     const struct span interval = json_text(json_field(&members, FIELD_INTERVAL), buffer);
     if (interval.size_bytes == 0 || interval.size_bytes > JSON_TEXT_BYTES_MAX - 6) {
         return (struct span){"", 0};
@@ -499,7 +296,7 @@ static struct span kline_channel(const struct json_fields *payload, char text[JS
 }
 
 /* Channel of a raw frame, from its event type. */
-static struct span channel_of_type(enum event_type type,
+static struct span channel_of_type(enum binance_type type,
                                    struct span name,
                                    const struct json_fields *payload,
                                    char text[JSON_TEXT_BYTES_MAX])
@@ -527,7 +324,7 @@ static struct span channel_of_type(enum event_type type,
     return name;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static enum codec_verdict
 envelope_decode(const struct codec *codec, const struct frame *frame, struct event *ret_event)
@@ -538,8 +335,8 @@ envelope_decode(const struct codec *codec, const struct frame *frame, struct eve
     struct stream_name name;
     struct span type_name;
 
-    const enum event_type type = payload_type(&frame->inner, type_buffer, &type_name);
-    if (type_is_special(type)) {
+    const enum binance_type type = binance_type_of(&frame->inner, type_buffer, &type_name);
+    if (binance_type_is_special(type)) {
         return special_decode(codec, &frame->inner, type, ret_event);
     }
     if (!name_of_stream(json_text(json_field(&frame->outer, FIELD_STREAM), name_buffer), &name)) {
@@ -572,8 +369,8 @@ raw_decode(const struct codec *codec, const struct json_fields *payload, struct 
     char channel_buffer[JSON_TEXT_BYTES_MAX];
     struct span type_name;
 
-    const enum event_type type = payload_type(payload, type_buffer, &type_name);
-    if (type_is_special(type)) {
+    const enum binance_type type = binance_type_of(payload, type_buffer, &type_name);
+    if (binance_type_is_special(type)) {
         return special_decode(codec, payload, type, ret_event);
     }
     const struct stream_name name = {json_text(json_field(payload, FIELD_SYMBOL), symbol_buffer),
@@ -587,7 +384,8 @@ raw_decode(const struct codec *codec, const struct json_fields *payload, struct 
     return payload_decode(codec, &name, payload, ret_event);
 }
 
-/* Both error shapes: {"code":2,"msg":"...","id":1} as documented, {"error":{"code":2,"msg":"..."},"id":1} as seen. */
+/* Both error shapes: {"code":2,"msg":"...","id":1} as documented,
+ * {"error":{"code":2,"msg":"..."},"id":1} as seen. */
 static enum codec_verdict error_decode(const struct json_fields *outer, struct event *ret_event)
 {
     const struct json_value *error = json_field(outer, FIELD_ERROR);
@@ -597,7 +395,7 @@ static enum codec_verdict error_decode(const struct json_fields *outer, struct e
 
     if (error->type == JSON_OBJECT) {
         struct json_scan scan = json_scan_start(error->text);
-        json_fields_read(&scan, field_of, &nested);
+        json_fields_read(&scan, binance_field_of, &nested);
         members = &nested;
     }
     const int64_t code = number_or_zero(json_field(members, FIELD_CODE));
@@ -635,8 +433,9 @@ static enum codec_verdict wrapped_decode(const struct codec *codec,
 {
     char buffer[JSON_TEXT_BYTES_MAX];
     struct span name;
-    const enum event_type type = payload_type(payload, buffer, &name);
-    return type_is_special(type) ? special_decode(codec, payload, type, ret_event) : CODEC_IGNORED;
+    const enum binance_type type = binance_type_of(payload, buffer, &name);
+    return binance_type_is_special(type) ? special_decode(codec, payload, type, ret_event)
+                                         : CODEC_IGNORED;
 }
 
 /* A raw array names no stream. */
@@ -692,5 +491,5 @@ bool binance_guess_venue(struct span text, enum flatline_venue *ret_venue)
     }
     const bool is_combined = has(&frame.outer, FIELD_STREAM) && has(&frame.outer, FIELD_DATA);
     const struct json_fields *payload = is_combined ? &frame.inner : &frame.outer;
-    return venue_shown(payload, payload_type(payload, buffer, &name), ret_venue);
+    return binance_venue_shown(payload, binance_type_of(payload, buffer, &name), ret_venue);
 }

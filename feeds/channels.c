@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Venue rules as data. Sources are named as in docs/FEEDS.md: "spot docs" is binance-spot-api-docs (2026-07-21), "USD-M docs"
- * the derivatives pages (2026-05-28), "OKX docs" docs-v5 (2026-07).
+ * Venue rules as data. Sources are named as in docs/FEEDS.md: "spot docs" is binance-spot-api-docs
+ * (2026-07-21), "USD-M docs" the derivatives pages (2026-05-28), "OKX docs" docs-v5 (2026-07).
  */
 #include "feeds/channels.h"
 
@@ -9,14 +9,20 @@
 
 #define HOURS(n) ((n)*3600ULL * NS_PER_S)
 
-/* spot docs "General WSS information": ping every 20 s, pong within 60 s, 24 h, 5 messages/s, 1024 streams, 300 connects in
+/* spot docs "General WSS information": ping every 20 s, pong within 60 s, 24 h, 5 messages/s, 1024
+ * streams, 300 connects in
  *     5 min.
- * USD-M docs "Connect": ping every 3 min, pong within 10 min, 24 h, 10 messages/s, 1024 streams since 2025-07-02. The limit on
- *     connects is not on that page; clients assume the spot one, and so do we. COIN-M is taken as USD-M; its limit of 200
+ * USD-M docs "Connect": ping every 3 min, pong within 10 min, 24 h, 10 messages/s, 1024 streams
+ * since 2025-07-02. The limit on
+ *     connects is not on that page; clients assume the spot one, and so do we. COIN-M is taken as
+ *     USD-M; its limit of 200
  *     streams is the older, lower one.
- * OKX docs "WebSocket": no documented lifetime; closed with 4004 after 30 s without data, a text "ping" resets that: we
- *     send it after 20, so that one may be lost to a stall; 480 requests an hour; 3 connects a second; arguments up to 64 KB in all.
- *     Messages a second and streams a connection are not documented: the figures are our own caution. */
+ * OKX docs "WebSocket": no documented lifetime; closed with 4004 after 30 s without data, a text
+ * "ping" resets that: we
+ *     send it after 20, so that one may be lost to a stall; 480 requests an hour; 3 connects a
+ *     second; arguments up to 64 KB in all.
+ *     Messages a second and streams a connection are not documented: the figures are our own
+ *     caution. */
 static const struct venue_facts facts_of_venue[] = {
     [FLATLINE_VENUE_BINANCE_SPOT] = {.name = "binance-spot",
                                      .ws_url = "wss://stream.binance.com:9443",
@@ -79,7 +85,7 @@ const char *route_name(enum route route)
     return (size_t)route < ARRAY_COUNT(names) ? names[route] : "?";
 }
 
-/* ---- channels ---------------------------------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 /* Does a channel's name begin so, and then end or go on with '@' (a speed)? */
 static bool channel_is(struct span channel, const char *base)
@@ -151,7 +157,7 @@ enum channel_kind channel_kind(enum flatline_venue venue, struct span channel)
     return venue == FLATLINE_VENUE_OKX ? okx_kind(channel) : binance_kind(channel);
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------------------------ */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 struct channel_prefix {
     const char *prefix;
@@ -172,8 +178,9 @@ static bool route_find(const struct channel_prefix *table,
     return false;
 }
 
-/* USD-M docs "Important WebSocket Change Notice" (announced 2026-03-05, old URLs gone 2026-04-23): a stream on the wrong route is
- * acknowledged and stays silent for ever. `trade` is on no page; it was seen to flow on /public (2026-04, 2026-09). */
+/* USD-M docs "Important WebSocket Change Notice" (announced 2026-03-05, old URLs gone
+ * 2026-04-23): a stream on the wrong route is acknowledged and stays silent for ever. `trade` is
+ * on no page; it was seen to flow on /public (2026-04, 2026-09). */
 static bool usdm_route(struct span channel, enum route *ret_route)
 {
     static const struct channel_prefix routes[] = {
@@ -200,7 +207,8 @@ static bool usdm_route(struct span channel, enum route *ret_route)
     return route_find(routes, ARRAY_COUNT(routes), channel, ret_route);
 }
 
-/* spot docs: one host serves all; user data comes over the WebSocket API, which is no route of ours. COIN-M likewise. */
+/* spot docs: one host serves all; user data comes over the WebSocket API, which is no route of
+ * ours. COIN-M likewise. */
 static bool one_route(struct span channel, enum route *ret_route)
 {
     static const struct channel_prefix routes[] = {
@@ -222,7 +230,8 @@ static bool one_route(struct span channel, enum route *ret_route)
     return route_find(routes, ARRAY_COUNT(routes), channel, ret_route);
 }
 
-/* OKX docs "WebSocket / Connect": a channel on the wrong path is refused with 60018, 64001 or 64002, not with silence. */
+/* OKX docs "WebSocket / Connect": a channel on the wrong path is refused with 60018, 64001 or
+ * 64002, not with silence. */
 static bool okx_route(struct span channel, enum route *ret_route)
 {
     static const struct channel_prefix routes[] = {
@@ -269,9 +278,10 @@ bool channel_route(enum flatline_venue venue, struct span channel, enum route *r
     return one_route(channel, ret_route);
 }
 
-/* ---- traits ------------------------------------------------------------------------------------------------------------ */
+/* ---- traits ---------------------------------------------------------------------------------- */
 
-/* USD-M docs: markPrice every 3 s, @1s every second, by timer. OKX docs: mark-price 200 ms on change, else every 10 s. */
+/* USD-M docs: markPrice every 3 s, @1s every second, by timer. OKX docs: mark-price 200 ms on
+ * change, else every 10 s. */
 static uint64_t mark_price_period_ns(enum flatline_venue venue, struct span channel)
 {
     if (venue == FLATLINE_VENUE_OKX) {
@@ -324,8 +334,9 @@ static enum stream_key key_of(enum flatline_venue venue, enum channel_kind kind)
     return KEY_TIME;
 }
 
-/* spot docs: U == previous u + 1. Futures docs: pu == previous u, of the same stream name; partial depth promises no chain.
- * OKX docs: prevSeqId == previous seqId, for these three channels. */
+/* spot docs: U == previous u + 1. Futures docs: pu == previous u, of the same stream name;
+ * partial depth promises no chain. OKX docs: prevSeqId == previous seqId, for these three
+ * channels. */
 static enum stream_chain chain_of(enum flatline_venue venue, struct span channel)
 {
     if (venue == FLATLINE_VENUE_OKX) {
@@ -340,8 +351,9 @@ static enum stream_chain chain_of(enum flatline_venue venue, struct span channel
     return venue == FLATLINE_VENUE_BINANCE_SPOT ? CHAIN_FIRST : CHAIN_PREV;
 }
 
-/* OKX docs: a snapshot at once for book channels; of tickers and trades the last one, however old. But an instrument that never
- * traded pushes no trade (seen in recordings of 2021), so trades and candles owe nothing; tickers and mark-price exist always. */
+/* OKX docs: a snapshot at once for book channels; of tickers and trades the last one, however
+ * old. But an instrument that never traded pushes no trade (seen in recordings of 2021), so
+ * trades and candles owe nothing; tickers and mark-price exist always. */
 static void okx_traits(enum channel_kind kind, struct stream_traits *traits)
 {
     const bool is_book = traits->stream_class == FLATLINE_CLASS_BOOK;
@@ -350,7 +362,8 @@ static void okx_traits(enum channel_kind kind, struct stream_traits *traits)
     traits->repeats_when_unchanged = kind == CHANNEL_PARTIAL || kind == CHANNEL_BBO;
 }
 
-/* Many instruments in one stream: no common id, no chain, and throttled (USD-M !bookTicker to one push in 5 s). */
+/* Many instruments in one stream: no common id, no chain, and throttled (USD-M !bookTicker to
+ * one push in 5 s). */
 static void all_symbols_traits(struct stream_traits *traits)
 {
     traits->chain = CHAIN_NONE;

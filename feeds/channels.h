@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * channels.h - what is known of each venue and channel, as data: routes, keys, id rules, periods, heartbeats, budgets.
+ * channels.h - what is known of each venue and channel, as data: routes, keys, id rules, periods,
+ * heartbeats, budgets.
  */
 #ifndef FLATLINE_FEEDS_CHANNELS_H
 #define FLATLINE_FEEDS_CHANNELS_H
@@ -59,34 +60,39 @@ enum channel_kind {
 /** What a channel's name says it is. Cost: a few compares; thread-safety: any. */
 enum channel_kind channel_kind(enum flatline_venue venue, struct span channel);
 
-/** Which route serves a channel. false: no route of this venue is known to serve it (an unknown channel). */
+/** Which route serves a channel. false: no route of this venue is known to serve it (an unknown
+ *  channel). */
 bool channel_route(enum flatline_venue venue, struct span channel, enum route *ret_route);
 
-/** Fills the venue's rules and the default policy of one stream. The symbol matters only where it is `*`: the frames of many
- *  instruments in one stream have no common id, and Binance throttles them. Unknown channels are FLATLINE_CLASS_OTHER,
- *  observed, keyed by time (a frame without one always counts). */
+/** Fills the venue's rules and the default policy of one stream. The symbol matters only where
+ *  it is `*`: the frames of many instruments in one stream have no common id, and Binance
+ *  throttles them. Unknown channels are FLATLINE_CLASS_OTHER, observed, keyed by time (a frame
+ *  without one always counts). */
 void channel_traits(enum flatline_venue venue,
                     struct span symbol,
                     struct span channel,
                     struct stream_traits *ret_traits);
 
-/* The account events asked for on the USD-M private route, joined by '/': without `events=` it delivers nothing. */
+/* The account events asked for on the USD-M private route, joined by '/': without `events=` it
+ * delivers nothing. */
 #define USER_EVENTS_DEFAULT                                                                        \
     "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/TRADE_LITE/MARGIN_CALL/ACCOUNT_CONFIG_UPDATE/"              \
     "listenKeyExpired"
 
-/** Writes the path and query of the upgrade request, e.g. "/public/stream" or "/ws/v5/public", NUL-terminated.
- *  listen_key: only for ROUTE_PRIVATE of USD-M, else NULL; the query then asks for USER_EVENTS_DEFAULT.
- *  Returns the length; -ENOSPC; -EINVAL for a route the venue has not, or a missing or odd listen key. */
+/** Writes the path and query of the upgrade request, e.g. "/public/stream" or "/ws/v5/public",
+ *  NUL-terminated. listen_key: only for ROUTE_PRIVATE of USD-M, else NULL; the query then asks
+ *  for USER_EVENTS_DEFAULT. Returns the length; -ENOSPC; -EINVAL for a route the venue has not,
+ *  or a missing or odd listen key. */
 int route_path(enum flatline_venue venue,
                enum route route,
                const char *listen_key,
                char *path,
                size_t path_bytes);
 
-/** Writes one subscribe request, NUL-terminated, for the first of the names and returns how many it took (a request has a byte
- *  bound: the venue's or text_bytes), -ENOSPC if not even one fits, -EINVAL for a name that is not of this venue or is not
- *  subscribed to by name (`user`). names[i] is `venue/SYMBOL/channel`. request_id is echoed by the venue. */
+/** Writes one subscribe request, NUL-terminated, for the first of the names and returns how many
+ *  it took (a request has a byte bound: the venue's or text_bytes), -ENOSPC if not even one
+ *  fits, -EINVAL for a name that is not of this venue or is not subscribed to by name (`user`).
+ *  names[i] is `venue/SYMBOL/channel`. request_id is echoed by the venue. */
 int subscribe_text(enum flatline_venue venue,
                    const char *const *names,
                    size_t count,
@@ -94,10 +100,12 @@ int subscribe_text(enum flatline_venue venue,
                    char *text,
                    size_t text_bytes);
 
-/** Writes Binance's LIST_SUBSCRIPTIONS request; -ENOTSUP where the venue has none (OKX). Returns its length. */
+/** Writes Binance's LIST_SUBSCRIPTIONS request; -ENOTSUP where the venue has none (OKX). Returns
+ *  its length. */
 int inventory_text(enum flatline_venue venue, uint64_t request_id, char *text, size_t text_bytes);
 
-/** Does a symbol look right for this venue (upper case and so on)? On false ret_suggestion (may be NULL) holds a better one. */
+/** Does a symbol look right for this venue (upper case and so on)? On false ret_suggestion (may
+ *  be NULL) holds a better one. */
 bool symbol_is_plausible(enum flatline_venue venue,
                          struct span symbol,
                          char *ret_suggestion,

@@ -28,7 +28,8 @@ bool codec_guess_venue(struct span frame, enum flatline_venue *ret_venue)
     return binance_guess_venue(frame, ret_venue);
 }
 
-/* FNV-1a, finished by a mixer. A listenKey is 64 random characters: nothing of it can be had back from 64 bits. */
+/* FNV-1a, finished by a mixer. A listenKey is 64 random characters: nothing of it can be had
+ * back from 64 bits. */
 uint64_t key_fingerprint(struct span key)
 {
     uint64_t hash = 0xcbf29ce484222325ULL;

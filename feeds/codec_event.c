@@ -3,8 +3,8 @@
 
 #include "core/base.h"
 
-/* Venues write ms (13 digits today); Binance spot µs (16 digits) where asked to. A bound a hundred times the present tells
- * them apart until the year 5000. */
+/* Venues write ms (13 digits today); Binance spot µs (16 digits) where asked to. A bound a
+ * hundred times the present tells them apart until the year 5000. */
 static bool wall_ns_of(uint64_t time, int64_t *ret_wall_ns)
 {
     if (time == 0) {
@@ -72,14 +72,9 @@ void draft_levels(struct draft *draft, const struct json_value *bids, const stru
     draft->data.ask_e8 = first_price_e8(asks);
 }
 
-static bool has_no_rows(const struct json_value *rows)
-{
-    return rows->type == JSON_ARRAY && json_first_element(rows).type == JSON_ABSENT;
-}
-
 void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks)
 {
-    if (has_no_rows(bids) && has_no_rows(asks)) {
+    if (json_array_is_empty(bids) && json_array_is_empty(asks)) {
         draft->flags |= EVENT_EMPTY;
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * codec_event.h - what both codecs do to make an event of values they found. For feeds/ *_codec.c only.
+ * codec_event.h - what both codecs do to make an event of values they found. For feeds/ *_codec.c
+ * only.
  */
 #ifndef FLATLINE_FEEDS_CODEC_EVENT_H
 #define FLATLINE_FEEDS_CODEC_EVENT_H
@@ -15,7 +16,8 @@ struct draft {
     uint8_t flags;
 };
 
-/** Each takes one value into the draft and sets its flag. false: absent, or not what it must be; the draft is as before. */
+/** Each takes one value into the draft and sets its flag. false: absent, or not what it must be;
+ *  the draft is as before. */
 bool draft_time(struct draft *draft, const struct json_value *value);
 bool draft_id(struct draft *draft, const struct json_value *value);
 bool draft_first(struct draft *draft, const struct json_value *value);
@@ -29,8 +31,8 @@ void draft_levels(struct draft *draft,
 /** Sets EVENT_EMPTY if both sides are there and have no rows. */
 void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks);
 
-/** Finds the stream, or adds it where the codec is open, and writes the event. CODEC_DATA, or CODEC_IGNORED for a name nobody
- *  asked for. */
+/** Finds the stream, or adds it where the codec is open, and writes the event. CODEC_DATA, or
+ *  CODEC_IGNORED for a name nobody asked for. */
 enum codec_verdict draft_finish(const struct codec *codec,
                                 struct span symbol,
                                 struct span channel,
@@ -40,7 +42,8 @@ enum codec_verdict draft_finish(const struct codec *codec,
 /** Writes a data event of a stream known by its index. */
 enum codec_verdict draft_write(uint32_t stream, const struct draft *draft, struct event *ret_event);
 
-/** Writes a note: answer, notice or error. message: its text is cut to fit; of any other type: none. Always CODEC_CONTROL. */
+/** Writes a note: answer, notice or error. message: its text is cut to fit; of any other type:
+ *  none. Always CODEC_CONTROL. */
 enum codec_verdict note_write(struct event *ret_event,
                               enum event_kind kind,
                               int64_t code,

@@ -13,7 +13,8 @@ struct name {
     char text[FLATLINE_NAME_BYTES]; /* zero-padded, so equal names are equal blocks */
 };
 
-/* Open addressing, linear probing, at most half full: a probe ends at a free slot. Nothing is ever removed. */
+/* Open addressing, linear probing, at most half full: a probe ends at a free slot. Nothing is
+ * ever removed. */
 struct names {
     struct name *names;
     uint32_t *slots; /* index + 1; 0 = free */
@@ -56,14 +57,15 @@ void names_destroy(struct names *names)
     free(names);
 }
 
-/* ---- spelling ---------------------------------------------------------------------------------------------------------- */
+/* ---- spelling -------------------------------------------------------------------------------- */
 
 static char upper(char byte)
 {
     return byte >= 'a' && byte <= 'z' ? (char)(byte - 'a' + 'A') : byte;
 }
 
-/* Writes `venue/SYMBOL/channel`, zero-padded. false: an empty part, or longer than a name may be. */
+/* Writes `venue/SYMBOL/channel`, zero-padded. false: an empty part, or longer than a name may
+ * be. */
 static bool name_compose(enum flatline_venue venue,
                          struct span symbol,
                          struct span channel,
@@ -92,7 +94,8 @@ static bool name_compose(enum flatline_venue venue,
     return true;
 }
 
-/* Length of the UTF-8 sequence at `at`: 0 if it is not one, or would have to be escaped in a JSON text or on a terminal. */
+/* Length of the UTF-8 sequence at `at`: 0 if it is not one, or would have to be escaped in a
+ * JSON text or on a terminal. */
 static size_t printable_bytes(const unsigned char *at, size_t left)
 {
     if (*at < 0x80) {
@@ -128,7 +131,7 @@ static bool part_is_clean(struct span part)
     return true;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static uint32_t name_hash(const struct name *name)
 {

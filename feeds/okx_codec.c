@@ -2,11 +2,14 @@
  *
  * A frame is one of
  *   {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"snapshot","data":[{...}]}   a push
- *   {"event":"subscribe","arg":{...},"connId":"..."}                                     an answer, one for each arg
- *   {"event":"error","code":"60012","msg":"...","id":"7"}                                an error, a notice ...
- *   pong                                                                                 four bytes, no JSON
- * Keys come in any order, so all members are collected first and judged afterwards. Source: OKX docs "WebSocket", "WS / Order book
- * channel" and its neighbours.
+ *   {"event":"subscribe","arg":{...},"connId":"..."}                                     an answer,
+ *   one for each arg
+ *   {"event":"error","code":"60012","msg":"...","id":"7"}                                an error,
+ *   a notice ...
+ *   pong                                                                                 four
+ *   bytes, no JSON
+ * Keys come in any order, so all members are collected first and judged afterwards. Source: OKX
+ * docs "WebSocket", "WS / Order book channel" and its neighbours.
  */
 #include "feeds/okx_codec.h"
 
@@ -15,7 +18,7 @@
 #include "feeds/codec_event.h"
 #include "feeds/json_scan.h"
 
-/* ---- members ----------------------------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 enum field {
     FIELD_ARG,
@@ -135,7 +138,7 @@ static bool frame_read(struct span text, struct frame *ret_frame)
     return json_finish(&scan);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 struct stream_name {
     struct span symbol;
@@ -160,7 +163,7 @@ static bool name_of_arg(const struct json_fields *arg, struct stream_name *ret_n
     return ret_name->channel.size_bytes > 0;
 }
 
-/* ---- pushes ------------------------------------------------------------------------------------------------------------ */
+/* ---- pushes ---------------------------------------------------------------------------------- */
 
 /* Reads an id that older frames lack; where it is there it must be one. */
 static bool sequence_take(const struct json_fields *last, struct draft *draft)
@@ -171,7 +174,8 @@ static bool sequence_take(const struct json_fields *last, struct draft *draft)
            (previous->type == JSON_ABSENT || draft_prev(draft, previous));
 }
 
-/* A snapshot says so and has prevSeqId -1. An update's rows are changes anywhere in the book: no best prices in them. */
+/* A snapshot says so and has prevSeqId -1. An update's rows are changes anywhere in the book: no
+ * best prices in them. */
 static bool increments_take(const struct frame *frame, struct draft *draft)
 {
     char buffer[JSON_TEXT_BYTES_MAX];
@@ -239,7 +243,7 @@ push_decode(const struct codec *codec, const struct frame *frame, struct event *
     return draft_finish(codec, name.symbol, name.channel, &draft, ret_event);
 }
 
-/* ---- answers and notices ------------------------------------------------------------------------------------------------ */
+/* ---- answers and notices --------------------------------------------------------------------- */
 
 static uint32_t stream_of_arg(const struct codec *codec, const struct json_fields *arg)
 {
@@ -280,7 +284,8 @@ refused(const struct codec *codec, const struct frame *frame, struct event *ret_
     return CODEC_CONTROL;
 }
 
-/* channel-conn-count-error comes after a good acknowledgement: that subscription will deliver nothing. */
+/* channel-conn-count-error comes after a good acknowledgement: that subscription will deliver
+ * nothing. */
 static enum codec_verdict
 event_decode(const struct codec *codec, const struct frame *frame, struct event *ret_event)
 {
@@ -310,7 +315,7 @@ event_decode(const struct codec *codec, const struct frame *frame, struct event 
     return note_write(ret_event, EVENT_CONTROL, 0, 0, name);
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 /* Not an object: an array is JSON but nothing OKX says. */
 static enum codec_verdict bare_array_decode(struct span text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * requests.c - what we say to a venue: the path of the upgrade, subscribe and inventory requests; and whether a symbol can be right.
+ * requests.c - what we say to a venue: the path of the upgrade, subscribe and inventory requests;
+ * and whether a symbol can be right.
  */
 #include "core/base.h"
 #include "feeds/channels.h"
@@ -21,7 +22,8 @@ static int text_fit(int written, size_t bytes)
     return written < 0 || (size_t)written >= bytes ? -ENOSPC : written;
 }
 
-/* Combined streams everywhere: the envelope names what the payload does not (partial depth has no symbol). */
+/* Combined streams everywhere: the envelope names what the payload does not (partial depth has
+ * no symbol). */
 int route_path(enum flatline_venue venue,
                enum route route,
                const char *listen_key,
@@ -209,7 +211,7 @@ int inventory_text(enum flatline_venue venue, uint64_t request_id, char *text, s
     return text_fit(written, text_bytes);
 }
 
-/* ---- symbols ----------------------------------------------------------------------------------------------------------- */
+/* ---- symbols --------------------------------------------------------------------------------- */
 
 static bool ends_with(struct span span, const char *suffix)
 {
