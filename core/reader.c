@@ -89,7 +89,7 @@ const struct view *reader_view_of(const struct flatline *reader,
 
 /* ---- by index ---------------------------------------------------------------------------------------- */
 
-const struct flatline_header *flatline_header(const struct flatline *reader)
+const struct flatline_header *flatline_header_of(const struct flatline *reader)
 {
     return view_header(reader->view);
 }
@@ -192,7 +192,7 @@ int flatline_find_gate(const struct flatline *reader,
 
 bool flatline_alive(const struct flatline *reader, uint64_t now_mono_ns)
 {
-    return header_is_alive(flatline_header(reader), now_mono_ns);
+    return header_is_alive(flatline_header_of(reader), now_mono_ns);
 }
 
 /* The handle's segment cannot become fresh again by itself. */

@@ -19,9 +19,9 @@ static int torn(const struct flatline_header *header)
                                                            : FLATLINE_E_SENTINEL_DEAD;
 }
 
-int flatline_snapshot(const struct flatline_stream *stream,
-                      const struct flatline *reader,
-                      struct flatline_snapshot *ret_snapshot)
+int flatline_take_snapshot(const struct flatline_stream *stream,
+                           const struct flatline *reader,
+                           struct flatline_snapshot *ret_snapshot)
 {
     if (stream == NULL || reader == NULL || ret_snapshot == NULL) {
         return FLATLINE_E_INVALID;
@@ -104,7 +104,7 @@ int flatline_faults(const struct flatline *reader,
         struct flatline_fault_slot slot = {0};
         const uint64_t *live = view_record(reader->view, FLATLINE_SECTION_FAULTS, i);
         if (!slot_read(live, (uint64_t *)&slot, WORDS_BEFORE(flatline_fault_slot, reserved))) {
-            if (torn(flatline_header(reader)) == FLATLINE_E_AGAIN) {
+            if (torn(flatline_header_of(reader)) == FLATLINE_E_AGAIN) {
                 return FLATLINE_E_AGAIN;
             }
             continue; /* half written by a dead writer: the others still count */
@@ -132,7 +132,7 @@ int flatline_errors(const struct flatline *reader,
         struct flatline_error_slot slot;
         const uint64_t *live = view_record(reader->view, FLATLINE_SECTION_ERRORS, i);
         if (!slot_read(live, (uint64_t *)&slot, WORDS_OF(flatline_error_slot))) {
-            if (torn(flatline_header(reader)) == FLATLINE_E_AGAIN) {
+            if (torn(flatline_header_of(reader)) == FLATLINE_E_AGAIN) {
                 return FLATLINE_E_AGAIN;
             }
             continue;
@@ -157,7 +157,7 @@ int flatline_errors(const struct flatline *reader,
 uint64_t flatline_event_head(const struct flatline *reader)
 {
     /* ORDER segment.events, acquire: slots before head are whole or newer. Pairs with publisher_event(). */
-    return load_acquire(&flatline_header(reader)->event_head);
+    return load_acquire(&flatline_header_of(reader)->event_head);
 }
 
 static void event_of_slot(const struct flatline_event_slot *slot, struct flatline_event *event)
@@ -207,7 +207,7 @@ int flatline_next_event(const struct flatline *reader,
     }
     if (*cursor != start) {
         *cursor = start; /* nothing was read, so nothing is reported lost yet */
-        return torn(flatline_header(reader));
+        return torn(flatline_header_of(reader));
     }
     return view_is_superseded(reader->view) ? FLATLINE_E_SUPERSEDED : 0;
 }

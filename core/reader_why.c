@@ -120,7 +120,7 @@ static int lapsed_text(const struct flatline *reader,
     char last[24];
     struct flatline_snapshot snapshot;
     span_text(load_acquire(&stream->lease->lease_until_mono_ns), now_mono_ns, ago);
-    if (flatline_snapshot(stream, reader, &snapshot) != 0 ||
+    if (flatline_take_snapshot(stream, reader, &snapshot) != 0 ||
         snapshot.detail.last_newer_mono_ns == 0) {
         return snprintf(text, text_bytes, "lapsed %s ago", ago);
     }

@@ -199,7 +199,7 @@ struct flatline_snapshot {
 
 /** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries; FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a
  *  dead writer; FLATLINE_E_SUPERSEDED: attach again. Never delays the writer. */
-int flatline_snapshot(const struct flatline_stream *stream,
+int flatline_take_snapshot(const struct flatline_stream *stream,
                       const struct flatline *reader,
                       struct flatline_snapshot *ret_snapshot);
 
@@ -257,7 +257,7 @@ int flatline_next_event(const struct flatline *reader,
                         uint64_t *ret_lost);
 
 /* The segment, for tools: everything by index. */
-const struct flatline_header *flatline_header(const struct flatline *reader);
+const struct flatline_header *flatline_header_of(const struct flatline *reader);
 const char *flatline_path(const struct flatline *reader);
 uint32_t flatline_stream_count(const struct flatline *reader);
 const char *flatline_stream_name(const struct flatline *reader, uint32_t index);
