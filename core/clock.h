@@ -27,10 +27,13 @@ static inline uint64_t clock_wall_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
-/** BOOTTIME - MONOTONIC: grows when the machine was suspended. */
+/** BOOTTIME - MONOTONIC: grows when the machine was suspended. A pause between the two readings makes it smaller, never
+ *  larger, and never negative. */
 static inline uint64_t clock_suspended_ns(void)
 {
-    return clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
+    const uint64_t boot = clock_ns(CLOCK_BOOTTIME);
+    const uint64_t mono = clock_ns(CLOCK_MONOTONIC);
+    return boot > mono ? boot - mono : 0;
 }
 
 #endif
