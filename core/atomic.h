@@ -47,6 +47,18 @@ static inline void count_relaxed(uint64_t *word, uint64_t by)
     store_relaxed(word, load_relaxed(word) + by);
 }
 
+/* The one full barrier there is: "I am going to sleep" against "I have left you work". Each side writes its own word first and
+ * reads the other's after; with anything weaker than sequential consistency both could miss the other. 32 bits: a futex. */
+static inline uint32_t swap_seq_cst(uint32_t *word, uint32_t value)
+{
+    return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline void store32_relaxed(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 static inline void cpu_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
