@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/plan.h"
+
+#include "core/base.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUEST_BYTES_MAX    4096U
+#define STREAMS_PER_LINE_MAX 512U
+#define DEFAULT_SPACING_NS   (350U * NS_PER_MS)
+#define INVENTORY_BYTES_MAX  128U
+
+static struct plan_line *
+line_for(struct plan *plan, const struct config *config, const struct config_stream *stream)
+{
+    const enum flatline_venue venue = stream->traits.venue;
+    const uint32_t allowed = venue_facts(venue)->streams_per_connection_max;
+    const uint32_t most =
+        allowed > 0 && allowed < STREAMS_PER_LINE_MAX ? allowed : STREAMS_PER_LINE_MAX;
+    uint32_t number = 1;
+    for (uint32_t i = 0; i < plan->line_count; i++) {
+        struct plan_line *line = &plan->lines[i];
+        if (line->venue != venue || line->route != stream->route) {
+            continue;
+        }
+        if (line->stream_count < most) {
+            return line;
+        }
+        number++;
+    }
+    struct plan_line *line = &plan->lines[plan->line_count];
+    line->streams = calloc(config->stream_count, sizeof(*line->streams));
+    if (line->streams == NULL) {
+        return NULL;
+    }
+    plan->line_count++;
+    line->venue = venue;
+    line->route = stream->route;
+    line->number = number;
+    line->user_data = stream->traits.stream_class == FLATLINE_CLASS_USER;
+    (void)snprintf(line->name,
+                   sizeof(line->name),
+                   "%s/%s/%u",
+                   venue_facts(venue)->name,
+                   route_name(stream->route),
+                   number);
+    return line;
+}
+
+/* Writes the subscribe requests of one line. */
+static int requests_write(struct plan_line *line, const struct config *config)
+{
+    const char **names = calloc(line->stream_count, sizeof(*names));
+    char *text = malloc(REQUEST_BYTES_MAX);
+    int result = names != NULL && text != NULL ? 0 : -ENOMEM;
+    line->requests = calloc(line->stream_count, sizeof(*line->requests));
+    if (line->requests == NULL) {
+        result = -ENOMEM;
+    }
+    for (uint32_t i = 0; result == 0 && i < line->stream_count; i++) {
+        names[i] = config->streams[line->streams[i]].name;
+    }
+    for (uint32_t done = 0; result == 0 && done < line->stream_count;) {
+        const int took = subscribe_text(line->venue,
+                                        names + done,
+                                        line->stream_count - done,
+                                        line->request_count + 1U,
+                                        text,
+                                        REQUEST_BYTES_MAX);
+        char *copy = took > 0 ? strdup(text) : NULL;
+        if (copy == NULL) {
+            result = took > 0 ? -ENOMEM : -EINVAL;
+            break;
+        }
+        line->requests[line->request_count++] = copy;
+        done += (uint32_t)took;
+    }
+    if (result == 0) {
+        const int length =
+            inventory_text(line->venue, line->request_count + 1U, text, INVENTORY_BYTES_MAX);
+        line->inventory = length > 0 ? strdup(text) : NULL;
+    }
+    free(names);
+    free(text);
+    return result;
+}
+
+int plan_create(const struct config *config,
+                struct plan **ret_plan,
+                char *error_text,
+                size_t error_text_bytes)
+{
+    struct plan *plan = calloc(1, sizeof(*plan));
+    if (plan == NULL) {
+        return -ENOMEM;
+    }
+    plan->lines =
+        calloc(config->stream_count, sizeof(*plan->lines)); /* no line is without a stream */
+    int result = plan->lines != NULL ? 0 : -ENOMEM;
+    for (uint32_t i = 0; result == 0 && i < config->stream_count; i++) {
+        struct plan_line *line = line_for(plan, config, &config->streams[i]);
+        if (line == NULL) {
+            result = -ENOMEM;
+            break;
+        }
+        line->streams[line->stream_count++] = i;
+        plan->leg_count += PLAN_SLOTS_PER_LINE;
+    }
+    for (uint32_t i = 0; result == 0 && i < plan->line_count; i++) {
+        struct plan_line *line = &plan->lines[i];
+        result = line->user_data ? 0 : requests_write(line, config);
+        if (result == -EINVAL && error_text_bytes > 0) {
+            (void)snprintf(
+                error_text, error_text_bytes, "%s: a stream fits no subscribe request", line->name);
+        }
+    }
+    if (result != 0) {
+        plan_destroy(plan);
+        return result;
+    }
+    *ret_plan = plan;
+    return 0;
+}
+
+void plan_destroy(struct plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; plan->lines != NULL && i < plan->line_count; i++) {
+        struct plan_line *line = &plan->lines[i];
+        for (uint32_t k = 0; k < line->request_count; k++) {
+            free(line->requests[k]);
+        }
+        free(line->requests);
+        free(line->inventory);
+        free(line->streams);
+    }
+    free(plan->lines);
+    free(plan);
+}
+
+void plan_slot_name(const struct plan *plan, uint32_t slot, char name[FLATLINE_NAME_BYTES])
+{
+    const struct plan_line *line = &plan->lines[plan_line_of(slot)];
+    (void)snprintf(name,
+                   FLATLINE_NAME_BYTES,
+                   "%.*s%c",
+                   (int)FLATLINE_NAME_BYTES - 2,
+                   line->name,
+                   (char)('a' + slot % PLAN_SLOTS_PER_LINE));
+}
+
+uint64_t plan_request_spacing_ns(enum flatline_venue venue)
+{
+    const uint32_t per_second = venue_facts(venue)->control_per_second_max;
+    return per_second > 0 ? 2U * NS_PER_S / per_second : DEFAULT_SPACING_NS;
+}
