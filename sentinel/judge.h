@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * judge.h - the thread that decides: events and watermarks in, leases and findings out to the segment. It owns the detector and is
+ * the segment's one writer.
+ *
+ * A lease is published right behind its frame. A verdict takes the longer road: load the watermarks, THEN drain the rings, THEN
+ * tick - so that nothing received before a watermark is still unread when silence is judged.
+ */
+#ifndef FLATLINE_SENTINEL_JUDGE_H
+#define FLATLINE_SENTINEL_JUDGE_H
+
+#include "core/detector.h"
+#include "core/publisher.h"
+#include "core/ring.h"
+#include "sentinel/config.h"
+#include "sentinel/text_queue.h"
+#include "sentinel/words.h"
+
+struct judge; /* opaque: judge.c */
+
+struct judge_setup {
+    const struct config *config;
+    struct detector *detector;
+    struct publisher *publisher;
+    struct ring *from_ingest;
+    struct ring *from_control;
+    struct text_queue *errors; /* from control: texts for the distinct-error log */
+    struct words *words;
+    void (*poke)(
+        void *user); /* wakes a sleeping ingest: an earlier deadline; NULL: nobody to wake */
+    void *poke_user;
+};
+
+/* The segment's counters, in publishing order: J(name, word it is copied from). */
+#define JUDGE_COUNTERS(J)                                                                          \
+    J(ingest_passes, words->ingest.passes)                                                         \
+    J(ingest_stalls, words->ingest.stalls)                                                         \
+    J(ingest_wakes_of_judge, words->ingest.wakes)                                                  \
+    J(ingest_timer_arms, words->ingest.timer_arms)                                                 \
+    J(ingest_unsent, words->ingest.unsent)                                                         \
+    J(ingest_allocated_bytes, words->ingest.allocated_bytes)                                       \
+    J(ingest_ring_full, judge->setup.from_ingest->full_count)                                      \
+    J(control_ring_full, judge->setup.from_control->full_count)                                    \
+    J(control_notices_dropped, words->ingest.notices_dropped)                                      \
+    J(judge_passes, words->judge.passes)                                                           \
+    J(judge_events, words->judge.events)                                                           \
+    J(judge_stalls, words->judge.stalls)                                                           \
+    J(judge_allocated_bytes, words->judge.allocated_bytes)                                         \
+    J(error_texts_dropped, judge->setup.errors->dropped)
+
+#define JUDGE_DETECTOR_COUNTERS(J)                                                                 \
+    J(time_clamped)                                                                                \
+    J(time_absurd)                                                                                 \
+    J(findings_lost)                                                                               \
+    J(stalls)                                                                                      \
+    J(unanchored_venues)
+
+/** Names of the counters above, for publisher_config. */
+const char *const *judge_counter_names(uint32_t *ret_count);
+
+/** Allocates all a judge thread will ever use. Returns 0 or -errno. */
+int judge_create(const struct judge_setup *setup, struct judge **ret_judge);
+void judge_destroy(struct judge *judge);
+
+/** The thread: struct judge * in, runs until words->stop. */
+void *judge_run(void *judge);
+
+/** One pass at now, for tests and for the thread: drains, publishes, judges what is due. Returns true if there was work. */
+bool judge_pass(struct judge *judge, uint64_t now_mono_ns);
+
+#endif
