@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control_private.h - what the files of the control thread share: control.c (loop), control_line.c (connections), control_user.c
+ * (listenKey), control_time.c (anchors).
+ */
+#ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
+#define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
+
+#include "feeds/backoff.h"
+#include "feeds/connection_dial.h"
+#include "sentinel/control.h"
+#include "sentinel/listen_key.h"
+#include "sentinel/rest.h"
+
+#define CONTROL_API_KEY_BYTES 256U
+#define CONTROL_HOST_BYTES    256U
+#define CONTROL_NO_SLOT       UINT32_MAX
+
+enum slot_phase {
+    SLOT_FREE,
+    SLOT_DIALLING,
+    SLOT_UP,      /* ingest's */
+    SLOT_CLOSING, /* ingest's, told to say goodbye: its end is planned */
+};
+
+struct control_slot {
+    enum slot_phase phase;
+    uint64_t epoch;
+    uint64_t up_mono_ns;
+};
+
+/* One logical connection and the two slots it alternates between. */
+struct control_line {
+    const struct plan_line *plan;
+    uint32_t first_slot;
+    struct control_slot slots[PLAN_SLOTS_PER_LINE];
+    uint32_t live;      /* 0 or 1: carries the streams; CONTROL_NO_SLOT: none does */
+    uint32_t successor; /* 0 or 1: up, and still has to prove itself */
+    uint32_t
+        last; /* where the last connection was: a reconnect goes there, so that its DOWN can clear */
+    struct dial *dial;
+    uint32_t dial_slot;
+    struct backoff backoff;
+    bool rotate;             /* a successor is wanted: notice, age, new key */
+    uint64_t live_data_then; /* of the live slot when the successor came up */
+};
+
+/* One venue's REST clock. */
+struct control_time {
+    bool wanted;
+    bool asked;
+    bool anchored;
+    bool unreachable_told;
+    uint32_t tries;
+    uint32_t answers;
+    uint64_t began_mono_ns;
+    uint64_t due_mono_ns;
+    uint64_t best_round_trip_ns;
+    uint64_t best_mono_ns;
+    int64_t best_wall_ns;
+};
+
+/* One venue as control knows it. Also the `user` of its REST calls. */
+struct control_venue {
+    struct control *control;
+    enum flatline_venue venue;
+    struct dial_tls *tls;
+    char host[CONTROL_HOST_BYTES];
+    uint16_t port;
+    struct backoff_budget budget;
+    struct control_time time;
+};
+
+struct control {
+    struct control_setup setup;
+    int poke_fd;
+    struct rest *rest;
+    struct control_venue venues[CONFIG_VENUES];
+    struct control_line *lines;
+    uint32_t line_count;
+    struct pollfd *polls;
+    struct listen_key key;
+    enum listen_key_ask key_asked;
+    char api_key[CONTROL_API_KEY_BYTES];
+};
+
+/* control.c */
+void control_tell(struct control *control, const struct event *event); /* to the judge */
+__attribute__((format(printf, 2, 3))) void
+control_log(struct control *control, const char *format, ...);
+/* As control_log(), and into the segment's distinct-error log: keep texts few in kind. */
+__attribute__((format(printf, 2, 3))) void
+control_error(struct control *control, const char *format, ...);
+
+/* control_line.c */
+void line_init(struct control *control, uint32_t index);
+void line_step(struct control *control,
+               struct control_line *line,
+               bool dial_is_ready,
+               uint64_t now_mono_ns);
+void line_ended(struct control *control, const struct handover *ended, uint64_t now_mono_ns);
+void line_rotate(struct control *control, uint32_t slot, const char *why);
+void line_destroy(struct control_line *line);
+
+/* control_user.c */
+int user_init(struct control *control, char *error_text, size_t error_text_bytes);
+void user_step(struct control *control, uint64_t now_mono_ns);
+void user_key_expired(struct control *control, const struct event *event, uint64_t now_mono_ns);
+/* May the private line be dialled: is there a key? */
+bool user_has_key(const struct control *control);
+
+/* control_time.c */
+void time_init(struct control_venue *venue, uint64_t now_mono_ns);
+void time_step(struct control_venue *venue, uint64_t now_mono_ns);
+
+#endif
