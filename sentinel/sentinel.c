@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sentinel.c - flatline_start and flatline_stop: allocates everything, wires the rooms, starts the threads. After it nothing on
+ * the hot threads allocates.
+ */
+#include "flatline/sentinel.h"
+
+#include "core/clock.h"
+#include "core/detector.h"
+#include "core/publisher.h"
+#include "feeds/names.h"
+#include "sentinel/control.h"
+#include "sentinel/ingest.h"
+#include "sentinel/judge.h"
+#include "sentinel/plan.h"
+#include "sentinel/segment_plan.h"
+#include "sentinel/thread.h"
+#include "sentinel/wakeup.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTROL_RING_EVENTS 1024U
+#define NOTICE_RING_EVENTS  256U
+#define BEAT_MAX_NS         (250U * NS_PER_MS)
+
+enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_COUNT };
+
+struct flatline_sentinel {
+    struct ring ingest_ring;  /* ingest -> judge */
+    struct ring control_ring; /* control -> judge */
+    struct ring notice_ring;  /* ingest -> control */
+    struct handover_queue orders;
+    struct handover_queue ended;
+    struct words words;
+    struct text_queue log;
+    struct text_queue errors;
+    struct config *config;
+    struct plan *plan;
+    struct names *names;
+    struct detector *detector;
+    struct publisher *publisher;
+    struct ingest *ingest;
+    struct judge *judge;
+    struct control *control;
+    pthread_t threads[PART_COUNT];
+    bool started[PART_COUNT];
+};
+
+static int fail(char *error_text, size_t error_text_bytes, int result, const char *what)
+{
+    if (error_text_bytes > 0 && error_text[0] == '\0') {
+        (void)snprintf(error_text, error_text_bytes, "%s: %s", what, strerror(-result));
+    }
+    return result;
+}
+
+static int ring_make(struct ring *ring, uint64_t capacity)
+{
+    struct event *slots = aligned_alloc(FLATLINE_LINE_BYTES, (size_t)capacity * sizeof(*slots));
+    if (slots == NULL) {
+        return -ENOMEM;
+    }
+    memset(
+        slots, 0, (size_t)capacity * sizeof(*slots)); /* touched now, not under the first burst */
+    ring_init(ring, slots, capacity);
+    return 0;
+}
+
+static int queue_make(struct handover_queue *queue, uint64_t least)
+{
+    uint64_t capacity = 2;
+    while (capacity < least) {
+        capacity *= 2;
+    }
+    queue->slots = calloc((size_t)capacity, sizeof(*queue->slots));
+    queue->mask = capacity - 1;
+    return queue->slots != NULL ? 0 : -ENOMEM;
+}
+
+static void *lines_alloc(size_t count, size_t size_bytes)
+{
+    const size_t whole = ((count + 1U) * size_bytes + FLATLINE_LINE_BYTES - 1U) &
+                         ~(size_t)(FLATLINE_LINE_BYTES - 1U);
+    void *memory = aligned_alloc(FLATLINE_LINE_BYTES, whole);
+    if (memory != NULL) {
+        memset(memory, 0, whole);
+    }
+    return memory;
+}
+
+/* Rings, queues and shared words. */
+static int memory_make(struct flatline_sentinel *sentinel)
+{
+    struct words *words = &sentinel->words;
+    const uint32_t slots = plan_slot_count(sentinel->plan);
+    words->slot_count = slots;
+    words->watermarks = lines_alloc(slots, sizeof(*words->watermarks));
+    words->slots = lines_alloc(slots, sizeof(*words->slots));
+    words->dials = lines_alloc(slots, sizeof(*words->dials));
+    words->judge.next_deadline_mono_ns = DETECTOR_NEVER;
+    if (words->watermarks == NULL || words->slots == NULL || words->dials == NULL) {
+        return -ENOMEM;
+    }
+    int result = ring_make(&sentinel->ingest_ring, sentinel->config->ring_events);
+    if (result == 0) {
+        result = ring_make(&sentinel->control_ring, CONTROL_RING_EVENTS);
+    }
+    if (result == 0) {
+        result = ring_make(&sentinel->notice_ring, NOTICE_RING_EVENTS);
+    }
+    if (result == 0) {
+        result = queue_make(&sentinel->orders, 2U * (uint64_t)slots);
+    }
+    return result != 0 ? result : queue_make(&sentinel->ended, slots);
+}
+
+static int names_make(struct flatline_sentinel *sentinel)
+{
+    const struct config *config = sentinel->config;
+    sentinel->names = names_create(config->stream_count);
+    if (sentinel->names == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < config->stream_count; i++) {
+        enum flatline_venue venue;
+        struct span symbol;
+        struct span channel;
+        if (!names_split(config->streams[i].name, &venue, &symbol, &channel) ||
+            names_intern(sentinel->names, venue, symbol, channel) != i) {
+            return -EINVAL; /* the configuration has no duplicates, so the table's order is its order */
+        }
+    }
+    return 0;
+}
+
+static int detector_make(struct flatline_sentinel *sentinel)
+{
+    const struct config *config = sentinel->config;
+    const struct plan *plan = sentinel->plan;
+    const struct detector_limits limits = {.streams_max = config->stream_count,
+                                           .connections_max = plan_slot_count(plan),
+                                           .legs_max = plan->leg_count};
+    sentinel->detector = detector_create(&limits, &config->policy);
+    if (sentinel->detector == NULL) {
+        return -ENOMEM;
+    }
+    int result = 0;
+    for (uint32_t i = 0; result >= 0 && i < config->stream_count; i++) {
+        result = detector_add_stream(sentinel->detector, &config->streams[i].traits);
+    }
+    for (uint32_t slot = 0; result >= 0 && slot < plan_slot_count(plan); slot++) {
+        const struct plan_line *line = &plan->lines[plan_line_of(slot)];
+        result = detector_add_connection(sentinel->detector, line->venue, line->route);
+        for (uint32_t k = 0; result >= 0 && k < line->stream_count; k++) {
+            result = detector_add_leg(sentinel->detector, line->streams[k], slot);
+        }
+    }
+    return result < 0 ? result : 0;
+}
+
+static int
+publisher_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+{
+    char why[PUBLISHER_ERROR_TEXT_BYTES] = "";
+    struct segment_plan *segment = NULL;
+    int result = segment_plan_create(sentinel->config, sentinel->plan, &segment);
+    if (result == 0) {
+        result = publisher_create(segment_plan_wanted(segment), &sentinel->publisher, why);
+    }
+    segment_plan_destroy(segment);
+    if (result != 0 && why[0] != '\0' && error_text_bytes > 0) {
+        (void)snprintf(error_text, error_text_bytes, "%s", why);
+    }
+    return result;
+}
+
+static void poke_ingest(void *user)
+{
+    ingest_poke(user);
+}
+
+static int ingest_make(struct flatline_sentinel *sentinel)
+{
+    const struct ingest_setup setup = {.config = sentinel->config,
+                                       .plan = sentinel->plan,
+                                       .names = sentinel->names,
+                                       .to_judge = &sentinel->ingest_ring,
+                                       .to_control = &sentinel->notice_ring,
+                                       .orders = &sentinel->orders,
+                                       .ended = &sentinel->ended,
+                                       .words = &sentinel->words};
+    return ingest_create(&setup, &sentinel->ingest);
+}
+
+static int judge_make(struct flatline_sentinel *sentinel)
+{
+    const struct judge_setup setup = {.config = sentinel->config,
+                                      .detector = sentinel->detector,
+                                      .publisher = sentinel->publisher,
+                                      .from_ingest = &sentinel->ingest_ring,
+                                      .from_control = &sentinel->control_ring,
+                                      .errors = &sentinel->errors,
+                                      .words = &sentinel->words,
+                                      .poke = poke_ingest,
+                                      .poke_user = sentinel->ingest};
+    return judge_create(&setup, &sentinel->judge);
+}
+
+static int
+control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+{
+    const struct control_setup setup = {.config = sentinel->config,
+                                        .plan = sentinel->plan,
+                                        .to_judge = &sentinel->control_ring,
+                                        .from_ingest = &sentinel->notice_ring,
+                                        .orders = &sentinel->orders,
+                                        .ended = &sentinel->ended,
+                                        .log = &sentinel->log,
+                                        .errors = &sentinel->errors,
+                                        .words = &sentinel->words,
+                                        .poke_ingest = poke_ingest,
+                                        .poke_user = sentinel->ingest};
+    return control_create(&setup, &sentinel->control, error_text, error_text_bytes);
+}
+
+/* In the order of dependence. The segment comes last: it is the first thing anybody else sees. */
+static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+{
+    int result = plan_create(sentinel->config, &sentinel->plan, error_text, error_text_bytes);
+    if (result == 0) {
+        result = memory_make(sentinel);
+    }
+    if (result == 0) {
+        result = names_make(sentinel);
+    }
+    if (result == 0) {
+        result = detector_make(sentinel);
+    }
+    if (result == 0) {
+        result = ingest_make(sentinel);
+    }
+    if (result == 0) {
+        result = control_make(sentinel, error_text, error_text_bytes);
+    }
+    if (result == 0) {
+        result = publisher_make(sentinel, error_text, error_text_bytes);
+    }
+    if (result == 0) {
+        result = judge_make(sentinel);
+    }
+    return result != 0 ? fail(error_text, error_text_bytes, result, "cannot start") : 0;
+}
+
+static int
+threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+{
+    const struct {
+        const char *name;
+        int cpu;
+        void *(*body)(void *);
+        void *user;
+    } parts[PART_COUNT] = {
+        [PART_INGEST] = {"fl-ingest", sentinel->config->ingest_cpu, ingest_run, sentinel->ingest},
+        [PART_JUDGE] = {"fl-judge", sentinel->config->judge_cpu, judge_run, sentinel->judge},
+        [PART_CONTROL] = {"fl-control", THREAD_ANY_CPU, control_run, sentinel->control}};
+
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        const int result = thread_start(
+            &sentinel->threads[i], parts[i].name, parts[i].cpu, parts[i].body, parts[i].user);
+        if (result != 0) {
+            return fail(error_text, error_text_bytes, result, parts[i].name);
+        }
+        sentinel->started[i] = true;
+    }
+    return 0;
+}
+
+int flatline_start(const char *config_path,
+                   struct flatline_sentinel **ret_sentinel,
+                   char *error_text,
+                   size_t error_text_bytes)
+{
+    char unwanted[1];
+    if (config_path == NULL || ret_sentinel == NULL) {
+        return -EINVAL;
+    }
+    if (error_text == NULL) {
+        error_text = unwanted;
+        error_text_bytes = 0;
+    } else if (error_text_bytes > 0) {
+        error_text[0] = '\0';
+    }
+    struct flatline_sentinel *sentinel = lines_alloc(1, sizeof(*sentinel));
+    if (sentinel == NULL) {
+        return fail(error_text, error_text_bytes, -ENOMEM, "cannot start");
+    }
+    int result = config_load(config_path, &sentinel->config, error_text, error_text_bytes);
+    if (result == 0) {
+        result = rooms_make(sentinel, error_text, error_text_bytes);
+    }
+    if (result == 0) {
+        result = threads_start(sentinel, error_text, error_text_bytes);
+    }
+    if (result != 0) {
+        flatline_stop(sentinel);
+        return result;
+    }
+    *ret_sentinel = sentinel;
+    return 0;
+}
+
+static void threads_stop(struct flatline_sentinel *sentinel)
+{
+    store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the three loops */
+    if (sentinel->ingest != NULL) {
+        ingest_poke(sentinel->ingest);
+    }
+    if (sentinel->control != NULL) {
+        control_poke(sentinel->control);
+    }
+    (void)wakeup_signal(&sentinel->words.judge.asleep);
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        if (sentinel->started[i]) {
+            (void)pthread_join(sentinel->threads[i], NULL);
+        }
+    }
+}
+
+void flatline_stop(struct flatline_sentinel *sentinel)
+{
+    if (sentinel == NULL) {
+        return;
+    }
+    threads_stop(sentinel);
+    publisher_destroy(sentinel->publisher); /* first: readers learn at once */
+    judge_destroy(sentinel->judge);
+    ingest_destroy(sentinel->ingest);   /* says goodbye on the open connections */
+    control_destroy(sentinel->control); /* frees the trust stores: after every connection */
+    detector_destroy(sentinel->detector);
+    names_destroy(sentinel->names);
+    plan_destroy(sentinel->plan);
+    config_free(sentinel->config);
+    free(sentinel->ingest_ring.slots);
+    free(sentinel->control_ring.slots);
+    free(sentinel->notice_ring.slots);
+    free(sentinel->orders.slots);
+    free(sentinel->ended.slots);
+    free(sentinel->words.watermarks);
+    free(sentinel->words.slots);
+    free(sentinel->words.dials);
+    free(sentinel);
+}
+
+bool flatline_beats(const struct flatline_sentinel *sentinel)
+{
+    const uint64_t ingest =
+        load_acquire(&sentinel->words.ingest.pass_mono_ns); /* pairs with pass_publish() */
+    const uint64_t judge =
+        load_acquire(&sentinel->words.judge.beat_mono_ns); /* pairs with house_keep() */
+    const uint64_t now = clock_mono_ns();
+    return now - ingest < BEAT_MAX_NS && now - judge < BEAT_MAX_NS;
+}
+
+bool flatline_take_log(struct flatline_sentinel *sentinel, char *text, size_t text_bytes)
+{
+    return text_queue_take(&sentinel->log, text, text_bytes);
+}
