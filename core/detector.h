@@ -38,6 +38,7 @@ struct detector_policy {
     uint64_t key_life_ns;                /* 60 min */
     uint64_t key_expiring_ns;            /* 25 min left */
     uint64_t proof_interval_ns;          /* own stamped ping on the private socket, 20 s: a proof lasts three of these */
+    uint64_t self_stall_after_ns;        /* what the callers call a stall, 50 ms: told in its evidence */
     uint64_t stall_explains_ns;          /* closes 4004/4005/1008 this long after our stall are ours: 60 s */
     uint8_t lease_on[FLATLINE_FAULT_COUNT]; /* enum lease_action by fault kind */
     bool anchor_on_frames;               /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */
@@ -132,6 +133,7 @@ struct stream_view {
     uint32_t legs;
     uint32_t legs_up;
     bool ever_leased;
+    bool unproven; /* account streams: no event yet on this socket; the lease rests on key and pong alone */
 };
 
 const struct stream_view *detector_stream(const struct detector *detector, uint32_t stream);
@@ -153,6 +155,7 @@ struct detector_totals {
     uint64_t time_clamped;   /* receive times that went back */
     uint64_t time_absurd;
     uint64_t findings_lost;
+    uint64_t strays;         /* data events of an unknown stream or leg: counted, and nothing else */
     uint64_t stalls;
     uint64_t unanchored_venues; /* bits, 1 << venue */
 };

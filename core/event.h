@@ -28,7 +28,8 @@ enum event_kind {
     EVENT_INVENTORY,       /* LIST_SUBSCRIPTIONS answer: note.value = number of streams the venue lists */
     EVENT_CONTROL,         /* any other well-formed answer; nothing to judge */
     /* from ingest */
-    EVENT_CONNECTION_UP,   /* link.epoch; upgrade done, subscriptions sent at recv_mono_ns */
+    EVENT_CONNECTION_UP,   /* link.epoch; upgrade done, subscriptions sent at recv_mono_ns. link.code: how many EVENT_ACKs these
+                              should bring (Binance one a request, OKX one a stream); 0: none are waited for */
     EVENT_CONNECTION_DOWN, /* link.* */
     EVENT_PING,            /* the venue pinged */
     EVENT_PONG,            /* answer to our own stamped ping: note.value = round trip, ns */
@@ -36,12 +37,12 @@ enum event_kind {
     EVENT_DRAINED,         /* replay only: the connection was drained up to recv_mono_ns */
     /* from control */
     EVENT_CONNECT_FAILED,  /* link.* */
-    EVENT_SERVER_TIME,     /* time.*: REST server time of a venue, midpoint of the round trip */
+    EVENT_SERVER_TIME,     /* time.*: REST server time of a venue; recv_mono_ns: midpoint of the round trip */
     EVENT_TIME_UNREACHABLE,/* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
     EVENT_KEY_EXTENDED,    /* note.value = fingerprint of the key a successful POST or PUT returned; stream = user stream */
     EVENT_KEY_EXTEND_FAILED, /* note.code = HTTP status or negative venue code */
     EVENT_KEY_UNKNOWN,     /* -1125, or the venue returned another key (note.code 1 = foreign) */
-    EVENT_CLOCK_SUSPENDED, /* BOOTTIME - MONOTONIC grew: the machine slept; every lease is void */
+    EVENT_CLOCK_SUSPENDED, /* BOOTTIME - MONOTONIC grew by note.value ns: the machine slept; every lease is void */
     EVENT_KIND_COUNT
 };
 

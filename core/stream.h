@@ -39,6 +39,7 @@ struct stream_traits {
     bool repeats_when_unchanged; /* OKX books5, bbo-tbt: the latest snapshot again after ~60 s */
 
     uint64_t stale_after_ns;
+    uint64_t allowance_ns;    /* due_id: how long an engine may be behind an id first seen; 0 = 150 ms */
     uint64_t silent_after_ns; /* 0 = off */
     bool observed;            /* in no automatic gate */
 };
