@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_data.c - one data frame: it arrives, takes its place in the sequence, shows its lag, and earns its stream's lease.
+ */
+#include "core/detector_state.h"
+
+/* ---- its place in the sequence --------------------------------------------------------------------------------------- */
+
+static struct fault leg_finding(const struct arrival *a, enum flatline_fault_kind kind)
+{
+    return (struct fault){.kind = (uint8_t)kind,
+                          .scope = FLATLINE_SCOPE_STREAM,
+                          .blame = FLATLINE_SCOPE_STREAM,
+                          .confidence = 100,
+                          .stream = a->event->stream,
+                          .connection = a->event->connection,
+                          .onset_ns = a->recv_ns,
+                          .at_ns = a->recv_ns};
+}
+
+static void gap_found(struct detector *detector, const struct arrival *a, uint64_t expected)
+{
+    struct leg *leg = a->leg;
+    const struct event_data *data = &a->event->data;
+    const bool by_first = a->stream->traits.chain == CHAIN_FIRST;
+    struct fault gap = leg_finding(a, FLATLINE_FAULT_GAP);
+    leg->gaps++;
+    a->stream->view.gaps++;
+    gap.evidence[0] = expected;
+    gap.evidence[1] = by_first ? data->first_id : (uint64_t)data->prev_id;
+    gap.evidence[2] = data->id;
+    gap.evidence[3] = leg->gaps;
+    fault_raise(detector, &leg->faults[LEG_GAP], &gap);
+}
+
+static void regress_found(struct detector *detector, const struct arrival *a, uint64_t key)
+{
+    struct leg *leg = a->leg;
+    struct fault regressed = leg_finding(a, FLATLINE_FAULT_REGRESSED);
+    leg->regressed++;
+    leg->repeats = 0;
+    leg->beyond_key = leg->sequence.newest;
+    a->stream->view.regressed++;
+    regressed.evidence[0] = leg->sequence.newest;
+    regressed.evidence[1] = key;
+    regressed.evidence[2] = leg->regressed;
+    fault_raise(detector, &leg->faults[LEG_REGRESSED], &regressed);
+}
+
+static void repeat_found(struct detector *detector, const struct arrival *a, uint64_t key)
+{
+    struct leg *leg = a->leg;
+    const uint32_t limit = detector->policy.frozen_frames;
+    a->stream->view.repeated++;
+    if (leg->repeats++ == 0) {
+        leg->repeats_since_ns = a->recv_ns;
+    }
+    if (limit == 0 || leg->repeats < limit) {
+        return;
+    }
+    struct fault frozen = leg_finding(a, FLATLINE_FAULT_FROZEN);
+    frozen.onset_ns = leg->repeats_since_ns;
+    frozen.evidence[0] = key;
+    frozen.evidence[1] = leg->repeats;
+    frozen.evidence[2] = limit;
+    leg->beyond_key = leg->sequence.newest;
+    fault_raise(detector, &leg->faults[LEG_FROZEN], &frozen);
+}
+
+/* What a frame that moves its leg forward puts right. */
+static void progress_found(struct detector *detector, const struct arrival *a, uint64_t key)
+{
+    struct leg *leg = a->leg;
+    leg->repeats = 0;
+    if (LIKELY(leg->open == 0)) {
+        return;
+    }
+    const bool is_chained = a->verdict == SEQUENCE_NEXT || a->verdict == SEQUENCE_RESET;
+    if (is_chained) {
+        fault_clear(detector, &leg->faults[LEG_GAP], a->recv_ns);
+    }
+    if (key > leg->beyond_key || a->verdict == SEQUENCE_RESET) {
+        fault_clear(detector, &leg->faults[LEG_REGRESSED], a->recv_ns);
+        fault_clear(detector, &leg->faults[LEG_FROZEN], a->recv_ns);
+    }
+}
+
+static bool has_other_live_leg(const struct detector *detector, const struct arrival *a)
+{
+    for (uint32_t at = a->stream->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_stream) {
+        const struct leg *leg = &detector->legs[at];
+        if (leg != a->leg && leg->started &&
+            carrier_is_live(&detector->carriers[leg->connection])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ids_restart(struct stream *stream)
+{
+    stream->has_newest = false;
+    stream->view.due_id = 0;
+    due_id_restart(&stream->due);
+}
+
+/* Places the key among those of all legs. After a legal reset the legs that have not seen it yet still show ids of before: they
+ * are of an older generation, and newer than nothing. */
+static bool newest_take(struct detector *detector, const struct arrival *a, uint64_t key)
+{
+    struct stream *stream = a->stream;
+    struct leg *leg = a->leg;
+    if (a->verdict == SEQUENCE_RESET && ++leg->generation > stream->generation) {
+        stream->generation = leg->generation;
+        ids_restart(stream);
+    } else if (a->verdict == SEQUENCE_FIRST) {
+        leg->generation = stream->generation;
+    } else if (a->verdict == SEQUENCE_SNAPSHOT) {
+        leg->generation = stream->generation;
+        if (stream->has_newest && key < stream->newest && !has_other_live_leg(detector, a)) {
+            leg->beyond_key = leg->beyond_key < key ? leg->beyond_key : key;
+            ids_restart(stream); /* the ids began anew while nobody listened */
+        }
+    }
+    if (leg->generation != stream->generation || (stream->has_newest && key <= stream->newest)) {
+        return false;
+    }
+    stream->newest = key;
+    stream->has_newest = true;
+    return true;
+}
+
+static void sequence_apply(struct detector *detector, struct arrival *a)
+{
+    struct stream *stream = a->stream;
+    struct leg *leg = a->leg;
+    uint64_t key = 0;
+    if (!sequence_key(&stream->traits, &stream->mode, a->event, &key)) {
+        a->verdict = stream->mode == SEQUENCE_BY_NONE ? SEQUENCE_UNKEYED : SEQUENCE_KEYLESS;
+        a->is_newer = a->verdict == SEQUENCE_UNKEYED;
+        return;
+    }
+    const uint64_t expected = sequence_expected(&leg->sequence, stream->traits.chain);
+    a->verdict =
+        sequence_judge(&leg->sequence, &stream->traits, stream->mode, a->event, a->since_last_ns);
+    a->is_newer = newest_take(detector, a, key);
+    switch (a->verdict) {
+    case SEQUENCE_REPEATED:
+        repeat_found(detector, a, key);
+        break;
+    case SEQUENCE_REGRESSED:
+        regress_found(detector, a, key);
+        break;
+    case SEQUENCE_KEPT_ALIVE:
+        leg->repeats = 0;
+        a->is_newer = false;
+        break;
+    case SEQUENCE_BROKEN:
+        progress_found(detector, a, key);
+        gap_found(detector, a, expected);
+        break;
+    case SEQUENCE_RESET:
+        stream->view.resets++;
+        progress_found(detector, a, key);
+        break;
+    case SEQUENCE_FIRST:
+    case SEQUENCE_NEXT:
+    case SEQUENCE_SNAPSHOT:
+    case SEQUENCE_UNKEYED:
+    case SEQUENCE_KEYLESS:
+        progress_found(detector, a, key);
+        break;
+    }
+}
+
+/* ---- its lag -------------------------------------------------------------------------------------------------------------- */
+
+/* Only a frame that says something new, now, tells how late news is. */
+static bool shows_lag(const struct arrival *a)
+{
+    return (a->event->flags & EVENT_HAS_TIME) != 0 && !a->is_first_push &&
+           (a->verdict == SEQUENCE_UNKEYED || a->verdict == SEQUENCE_FIRST ||
+            a->verdict == SEQUENCE_NEXT || a->verdict == SEQUENCE_BROKEN ||
+            a->verdict == SEQUENCE_RESET);
+}
+
+static void lagging_apply(struct detector *detector, const struct arrival *a)
+{
+    struct carrier *carrier = a->carrier;
+    const struct lagging_limits limits = {.excess_ns = detector->policy.lagging_excess_ns,
+                                          .window_ns = detector->policy.lagging_window_ns,
+                                          .hold_ns = detector->policy.lagging_hold_ns};
+    struct fault *fault = &carrier->faults[CARRIER_LAGGING];
+    if (stall_explains(detector, a->recv_ns - a->excess_ns)) {
+        return; /* sent while we slept: how long it lay unread is our own doing */
+    }
+    const enum lagging_verdict verdict =
+        lagging_feed(&carrier->lagging, &limits, a->recv_ns, a->excess_ns);
+    if (verdict == LAGGING_HEALTHY) {
+        fault_clear(detector, fault, a->recv_ns);
+    } else if (verdict == LAGGING_LATE && fault->id == 0) {
+        struct fault lagging = {.kind = FLATLINE_FAULT_LAGGING,
+                                .scope = FLATLINE_SCOPE_CONNECTION,
+                                .blame = FLATLINE_SCOPE_CONNECTION,
+                                .confidence = 100,
+                                .stream = EVENT_NO_STREAM,
+                                .connection = a->event->connection,
+                                .onset_ns = carrier->lagging.late_since_ns,
+                                .at_ns = a->recv_ns,
+                                .evidence = {a->excess_ns, 0, 0, limits.excess_ns}};
+        lagging_counts(&carrier->lagging, &limits, &lagging.evidence[1], &lagging.evidence[2]);
+        fault_raise(detector, fault, &lagging);
+    }
+}
+
+static void timing_apply(struct detector *detector, struct arrival *a)
+{
+    struct stream *stream = a->stream;
+    a->timing = ENVELOPE_NOT_READY;
+    if (!shows_lag(a)) {
+        return;
+    }
+    a->timing = envelope_feed(&detector->envelopes[a->carrier->venue],
+                              a->recv_ns,
+                              a->event->data.exch_wall_ns,
+                              &a->excess_ns);
+    if (a->timing == ENVELOPE_ABSURD) {
+        stream->view.absurd++;
+        detector->totals.time_absurd++;
+    } else if (a->timing == ENVELOPE_SAMPLE) {
+        a->carrier->excess_ns = a->excess_ns;
+        stream->view.excess_lag_ns = a->excess_ns;
+        detector->sample.has_lag = true;
+        detector->sample.excess_lag_ns = a->excess_ns;
+        lagging_apply(detector, a);
+    }
+}
+
+/* ---- what it earns -------------------------------------------------------------------------------------------------------- */
+
+/* The venue's word on the book as it is: a snapshot, or that nothing changed since the newest we know. */
+static bool is_venues_word(const struct arrival *a)
+{
+    const bool is_level =
+        a->leg->generation == a->stream->generation && a->leg->sequence.newest >= a->stream->newest;
+    return a->verdict == SEQUENCE_SNAPSHOT || (a->verdict == SEQUENCE_KEPT_ALIVE && is_level);
+}
+
+/* Until when the frame lets its stream be trusted; 0 = it earns nothing. */
+static uint64_t earned_until_ns(const struct detector *detector, const struct arrival *a)
+{
+    const uint64_t stale_after_ns = a->stream->traits.stale_after_ns;
+    const bool has_time = (a->event->flags & EVENT_HAS_TIME) != 0;
+    const bool is_word = is_venues_word(a);
+    if (a->is_first_push || !(a->is_newer || is_word)) {
+        return 0;
+    }
+    if (has_time && !envelope_is_ready(&detector->envelopes[a->carrier->venue])) {
+        return 0;
+    }
+    if (is_word || !has_time) {
+        return a->carrier->excess_ns < stale_after_ns ? a->recv_ns + stale_after_ns : 0;
+    }
+    if (a->timing != ENVELOPE_SAMPLE || a->excess_ns >= stale_after_ns) {
+        return 0;
+    }
+    return a->recv_ns - a->excess_ns + stale_after_ns;
+}
+
+static void newest_show(struct detector *detector, const struct arrival *a)
+{
+    struct stream *stream = a->stream;
+    const struct event_data *data = &a->event->data;
+    if (!a->is_newer) {
+        return;
+    }
+    if ((a->event->flags & EVENT_HAS_TIME) != 0) {
+        stream->view.last_exch_wall_ns = data->exch_wall_ns;
+    }
+    if (data->bid_e8 != 0 || data->ask_e8 != 0) {
+        stream->view.bid_e8 = data->bid_e8;
+        stream->view.ask_e8 = data->ask_e8;
+    }
+    if (stream->mode != SEQUENCE_BY_ID) {
+        return;
+    }
+    stream->view.frontier_id = stream->newest;
+    if (a->recv_ns != 0) {
+        const uint64_t next_ns =
+            due_id_seen(&stream->due, stream->allowance_ns, stream->newest, a->recv_ns);
+        stream->view.due_id = stream->due.due;
+        deadlines_set(&detector->due_ids, a->event->stream, next_ns);
+    }
+}
+
+/* ---- the walk --------------------------------------------------------------------------------------------------------------- */
+
+/* Counts it, ends what its coming ends, and passes first the verdicts that were due before it came. */
+static void arrive(struct detector *detector, struct arrival *a)
+{
+    struct stream *stream = a->stream;
+    struct leg *leg = a->leg;
+    stream->view.frames++;
+    a->carrier->data_frames++;
+    a->is_first_push = leg->push_pending;
+    leg->push_pending = false;
+    if (a->recv_ns == 0) {
+        return;
+    }
+    lease_settle(detector, stream, a->recv_ns);
+    silence_settle(detector, stream, a->recv_ns);
+    start_settle(detector, leg, a->carrier, a->recv_ns);
+    if (leg->last_recv_ns != 0) {
+        a->since_last_ns = a->recv_ns - leg->last_recv_ns;
+        detector->sample.has_interarrival = true;
+        detector->sample.interarrival_ns = a->since_last_ns;
+    }
+    leg->last_recv_ns = a->recv_ns;
+    if (a->recv_ns > stream->view.last_recv_ns) {
+        stream->view.last_recv_ns = a->recv_ns;
+    }
+    if (!leg->started || !carrier_is_live(a->carrier)) {
+        carrier_delivers(detector, a->carrier, a->recv_ns);
+        start_seen(detector, leg, a->carrier, a->recv_ns);
+    }
+    silence_end(detector, stream, a->recv_ns);
+}
+
+void data_apply(struct detector *detector, const struct event *event, uint64_t recv_ns)
+{
+    detector->sample = (struct detector_sample){0};
+    struct leg *leg = leg_find(detector, event->stream, event->connection);
+    if (leg == NULL) {
+        detector->totals.strays++;
+        return;
+    }
+    struct arrival a = {.event = event,
+                        .stream = &detector->streams[event->stream],
+                        .leg = leg,
+                        .carrier = &detector->carriers[event->connection],
+                        .recv_ns = recv_ns};
+    arrive(detector, &a);
+    stream_changed(detector, a.stream);
+    if (stream_is_user(a.stream)) {
+        user_event(detector, a.stream, recv_ns);
+        return;
+    }
+    sequence_apply(detector, &a);
+    if (recv_ns != 0) {
+        timing_apply(detector, &a);
+        lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
+    }
+    newest_show(detector, &a);
+}

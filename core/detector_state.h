@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_state.h - what the files of the detector share: streams, connections, the legs between them, and open faults.
+ *
+ *     detector.c        creation, the door every event comes through, the outbox
+ *     detector_data.c   a data frame: arrival, sequence, lag, lease
+ *     detector_lease.c  lapse, renewal, revocation, reopening
+ *     detector_fault.c  raising and clearing, and what a fault does to leases
+ *     detector_link.c   connections: up, down, acknowledgements, notices
+ *     detector_start.c  first data that does not come
+ *     detector_stall.c  our own stalls
+ *     detector_user.c   account streams and their keys
+ *     detector_tick.c   watermarks and the verdicts that time alone passes
+ *
+ * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or stream, raises through
+ * fault_raise(), and has its deadlines asked in detector_tick(). Nothing else needs to know of it.
+ */
+#ifndef FLATLINE_CORE_DETECTOR_STATE_H
+#define FLATLINE_CORE_DETECTOR_STATE_H
+
+#include "core/base.h"
+#include "core/deadlines.h"
+#include "core/detector.h"
+#include "core/due_id.h"
+#include "core/envelope.h"
+#include "core/key_lease.h"
+#include "core/lagging.h"
+#include "core/sequence.h"
+
+#define DETECTOR_VENUES  4U
+#define DUE_ALLOWANCE_NS (150 * NS_PER_MS)
+#define LEG_NONE         UINT32_MAX
+#define KIND_BIT(kind)   (1ULL << (kind))
+
+/* A finding that stands until it is cleared. id 0: not open. */
+struct fault {
+    uint64_t id;
+    uint64_t onset_ns;
+    uint64_t at_ns;
+    uint64_t count;
+    uint64_t evidence[FLATLINE_EVIDENCE_WORDS];
+    uint32_t stream;
+    uint16_t connection;
+    uint8_t kind;
+    uint8_t scope;
+    uint8_t blame;
+    uint8_t confidence;
+    char text[EVENT_TEXT_BYTES];
+};
+
+enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_FAULTS };
+
+enum carrier_fault {
+    CARRIER_DOWN,
+    CARRIER_NOTICE,
+    CARRIER_START,
+    CARRIER_INVENTORY,
+    CARRIER_LAGGING,
+    CARRIER_FAULTS
+};
+
+enum stream_fault {
+    STREAM_SILENT,
+    STREAM_KEY_EXPIRING,
+    STREAM_KEY_EXPIRED,
+    STREAM_KEY_UNKNOWN,
+    STREAM_FAULTS
+};
+
+/* A stream as one connection carries it. */
+struct leg {
+    uint32_t stream;
+    uint32_t connection;
+    uint32_t next_of_stream;
+    uint32_t next_of_carrier;
+    struct sequence sequence;
+    uint64_t last_recv_ns; /* 0 = no frame in this life of the connection */
+    uint64_t beyond_key;   /* REGRESSED and FROZEN clear at a key above this: survives reconnects */
+    uint64_t repeats_since_ns;
+    uint32_t repeats; /* in a row */
+    uint32_t
+        generation; /* of the stream's ids: behind the stream's, it has not seen the reset yet */
+    uint64_t gaps;
+    uint64_t regressed;
+    bool started;      /* has delivered in this life */
+    bool acked;        /* its subscription was acknowledged in this life */
+    bool push_pending; /* the next frame is the first push after a subscribe */
+    uint64_t open;     /* kinds open on this leg */
+    struct fault faults[LEG_FAULTS];
+};
+
+enum carrier_state {
+    CARRIER_IDLE,    /* never heard of: no open socket, drained by definition */
+    CARRIER_IMPLIED, /* delivers, but nobody announced it (replay): drained by definition */
+    CARRIER_UP,      /* announced: no verdict beyond its watermark */
+    CARRIER_GONE,
+};
+
+/* A connection, as carrier of legs. */
+struct carrier {
+    enum flatline_venue venue;
+    uint32_t route;
+    enum carrier_state state;
+    uint16_t epoch;
+    uint16_t watermark_epoch;
+    uint64_t watermark_ns;
+    uint64_t last_recv_ns; /* receive times never go back behind this */
+    uint64_t up_ns;
+    uint64_t excess_ns; /* of its last lag sample */
+    uint64_t data_frames;
+    uint64_t other_frames_at_up; /* what other routes of its venue had delivered then */
+    uint64_t first_data_due_ns;
+    uint64_t acks_due_ns;
+    uint64_t notice_due_ns;
+    uint32_t acks_expected;
+    uint32_t acks;
+    uint32_t first_leg;
+    uint32_t leg_count;
+    bool started;
+    bool stall_pending; /* our stall is over, but no drained pass has been seen since */
+    struct lagging lagging;
+    uint64_t open;
+    struct fault faults[CARRIER_FAULTS];
+};
+
+struct stream {
+    struct stream_traits traits;
+    struct stream_view view;
+    enum sequence_mode mode;
+    uint64_t newest; /* greatest key any leg has shown */
+    bool has_newest;
+    uint32_t generation;
+    uint32_t first_leg;
+    uint64_t held;            /* kinds that keep it closed until their reopen condition */
+    uint64_t closed_since_ns; /* lapsed or revoked since; 0 = open, or never was */
+    bool changed;
+    uint64_t allowance_ns;
+    struct due_id due;
+    struct key_lease key; /* account streams */
+    uint64_t key_due_ns;
+    uint64_t open;
+    struct fault faults[STREAM_FAULTS];
+};
+
+struct detector {
+    struct detector_limits limits;
+    struct detector_policy policy;
+    struct stream *streams;
+    struct carrier *carriers;
+    struct leg *legs;
+    uint32_t stream_count;
+    uint32_t carrier_count;
+    uint32_t leg_count;
+
+    struct deadlines lapses;  /* by stream: lease_until while it stands */
+    struct deadlines silence; /* by stream */
+    struct deadlines due_ids; /* by stream; wakes nobody */
+    struct deadlines starts;  /* by leg */
+    uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
+    uint64_t keys_due_ns;     /* earliest of the account streams' */
+    uint64_t stall_clear_ns;
+
+    struct envelope envelopes[DETECTOR_VENUES];
+    uint64_t stall_start_ns; /* our last stall */
+    uint64_t stall_end_ns;   /* 0 = none yet */
+    struct fault stall;
+
+    struct finding *outbox;
+    uint32_t outbox_size;
+    uint32_t outbox_head;
+    uint32_t outbox_count;
+    uint32_t *changed;
+    uint32_t changed_count;
+    uint64_t fault_serial;
+    struct detector_sample sample;
+    struct detector_totals totals;
+};
+
+/* A data frame on its way through. */
+struct arrival {
+    const struct event *event;
+    struct stream *stream;
+    struct leg *leg;
+    struct carrier *carrier;
+    uint64_t recv_ns; /* clamped; 0 = no clock */
+    uint64_t since_last_ns;
+    enum sequence_verdict verdict;
+    bool is_first_push;
+    bool is_newer;                /* than any leg of the stream has shown */
+    enum envelope_verdict timing; /* ENVELOPE_NOT_READY also where it has no time */
+    uint64_t excess_ns;
+};
+
+static inline uint32_t stream_index(const struct detector *detector, const struct stream *stream)
+{
+    return (uint32_t)(stream - detector->streams);
+}
+
+static inline uint32_t carrier_index(const struct detector *detector, const struct carrier *carrier)
+{
+    return (uint32_t)(carrier - detector->carriers);
+}
+
+static inline bool carrier_is_live(const struct carrier *carrier)
+{
+    return carrier->state == CARRIER_UP || carrier->state == CARRIER_IMPLIED;
+}
+
+static inline bool stream_is_user(const struct stream *stream)
+{
+    return stream->traits.stream_class == FLATLINE_CLASS_USER;
+}
+
+/* detector.c */
+void finding_emit(struct detector *detector, const struct finding *finding);
+void stream_changed(struct detector *detector, struct stream *stream);
+struct leg *leg_find(struct detector *detector, uint32_t stream, uint32_t connection);
+
+/* detector_data.c */
+void data_apply(struct detector *detector, const struct event *event, uint64_t recv_ns);
+
+/* detector_lease.c */
+void lease_settle(struct detector *detector, struct stream *stream, uint64_t until_ns);
+void lease_grant(struct detector *detector,
+                 struct stream *stream,
+                 uint64_t lease_until_ns,
+                 uint64_t recv_ns);
+void lease_revoke(struct detector *detector,
+                  struct stream *stream,
+                  enum flatline_fault_kind kind,
+                  uint64_t at_ns);
+void lease_unhold(struct detector *detector, struct stream *stream, enum flatline_fault_kind kind);
+
+/* detector_fault.c: `fault` is the owner's slot; `what` says kind, scope, stream, connection, onset, at, evidence, text. */
+void fault_raise(struct detector *detector, struct fault *fault, const struct fault *what);
+void fault_repeat(struct detector *detector, struct fault *fault);
+void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns);
+void text_copy(char to[EVENT_TEXT_BYTES], const char from[EVENT_TEXT_BYTES]);
+
+/* detector_link.c */
+void carrier_up(struct detector *detector,
+                struct carrier *carrier,
+                const struct event *event,
+                uint64_t at_ns);
+void carrier_down(struct detector *detector,
+                  struct carrier *carrier,
+                  const struct event *event,
+                  uint64_t at_ns);
+void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void carrier_notice(struct detector *detector,
+                    struct carrier *carrier,
+                    const struct event *event,
+                    uint64_t at_ns);
+void carrier_timeouts(struct detector *detector, struct carrier *carrier, uint64_t limit_ns);
+void ack_apply(struct detector *detector,
+               struct carrier *carrier,
+               const struct event *event,
+               uint64_t at_ns);
+void legs_up_count(struct detector *detector, struct stream *stream);
+void carriers_due_lower(struct detector *detector, uint64_t at_ns);
+
+/* detector_start.c */
+void start_arm(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
+void start_disarm(struct detector *detector, struct carrier *carrier);
+void start_settle(struct detector *detector,
+                  struct leg *leg,
+                  struct carrier *carrier,
+                  uint64_t until_ns);
+void start_seen(struct detector *detector,
+                struct leg *leg,
+                struct carrier *carrier,
+                uint64_t at_ns);
+void leg_never_started(struct detector *detector, struct leg *leg, uint64_t at_ns);
+void carrier_never_started(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void acks_missing(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void inventory_apply(struct detector *detector,
+                     struct carrier *carrier,
+                     uint64_t listed,
+                     uint64_t at_ns);
+void refusal_apply(struct detector *detector,
+                   struct carrier *carrier,
+                   const struct event *event,
+                   uint64_t at_ns);
+
+/* detector_stall.c */
+void stall_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t drained_ns);
+void suspend_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+bool stall_explains(const struct detector *detector, uint64_t sent_ns);
+
+/* detector_user.c */
+void user_event(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void user_socket(struct detector *detector, struct stream *stream, uint64_t since_ns);
+void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void user_timeouts(struct detector *detector, uint64_t limit_ns);
+
+/* detector_tick.c */
+uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);
+void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns);
+void silence_settle(struct detector *detector, struct stream *stream, uint64_t until_ns);
+void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void watermark_set(struct detector *detector,
+                   struct carrier *carrier,
+                   uint16_t epoch,
+                   uint64_t drained_ns);
+
+#endif

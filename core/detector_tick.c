@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_tick.c - watermarks, and the verdicts that time alone passes. No verdict past the watermark: a deadline at T is missed only
+ * once every leg concerned is known drained up to T.
+ */
+#include "core/detector_state.h"
+
+/* ---- up to when what we know is all there is ----------------------------------------------------------------------------- */
+
+static uint64_t drained_ns(const struct carrier *carrier)
+{
+    if (carrier->state != CARRIER_UP) {
+        return UINT64_MAX; /* no open socket */
+    }
+    return carrier->watermark_epoch == carrier->epoch ? carrier->watermark_ns : 0;
+}
+
+struct reach {
+    uint64_t drained_ns;
+    bool stall_pending;
+};
+
+static struct reach stream_reach(const struct detector *detector, const struct stream *stream)
+{
+    struct reach reach = {.drained_ns = UINT64_MAX};
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        const struct carrier *carrier = &detector->carriers[detector->legs[at].connection];
+        const uint64_t up_to_ns = drained_ns(carrier);
+        reach.drained_ns = up_to_ns < reach.drained_ns ? up_to_ns : reach.drained_ns;
+        reach.stall_pending |= carrier->stall_pending;
+    }
+    return reach;
+}
+
+/* Up to when every leg of the stream is known drained. */
+uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream)
+{
+    return stream_reach(detector, stream).drained_ns;
+}
+
+void watermark_set(struct detector *detector,
+                   struct carrier *carrier,
+                   uint16_t epoch,
+                   uint64_t up_to_ns)
+{
+    if (carrier->watermark_epoch == epoch && up_to_ns <= carrier->watermark_ns) {
+        return;
+    }
+    carrier->watermark_epoch = epoch;
+    carrier->watermark_ns = up_to_ns;
+    if (carrier->stall_pending && epoch == carrier->epoch && up_to_ns >= detector->stall_end_ns) {
+        stall_restart(detector, carrier, up_to_ns);
+    }
+}
+
+void detector_watermark(struct detector *detector,
+                        uint32_t connection,
+                        uint16_t link_epoch,
+                        uint64_t drained_mono_ns)
+{
+    if (connection < detector->carrier_count) {
+        watermark_set(detector, &detector->carriers[connection], link_epoch, drained_mono_ns);
+    }
+}
+
+/* ---- SILENT ---------------------------------------------------------------------------------------------------------------- */
+
+/* Silence counts from from_ns; 0: it does not count at all until the next frame. */
+void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns)
+{
+    const uint64_t limit_ns = stream->traits.silent_after_ns;
+    if (limit_ns != 0) {
+        deadlines_set(&detector->silence,
+                      stream_index(detector, stream),
+                      from_ns != 0 ? from_ns + limit_ns : DEADLINE_NEVER);
+    }
+}
+
+static void silence_found(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    const struct fault silent = {
+        .kind = FLATLINE_FAULT_SILENT,
+        .scope = FLATLINE_SCOPE_STREAM,
+        .blame = FLATLINE_SCOPE_STREAM,
+        .confidence = 50, /* quiet markets are legal */
+        .stream = stream_index(detector, stream),
+        .connection = EVENT_NO_CONNECTION,
+        .onset_ns = stream->view.last_recv_ns,
+        .at_ns = at_ns,
+        .evidence = {at_ns - stream->view.last_recv_ns, stream->traits.silent_after_ns}};
+    silence_arm(detector, stream, 0);
+    fault_raise(detector, &stream->faults[STREAM_SILENT], &silent);
+}
+
+void silence_settle(struct detector *detector, struct stream *stream, uint64_t until_ns)
+{
+    if (LIKELY(stream->traits.silent_after_ns == 0)) {
+        return;
+    }
+    const uint64_t due_ns = deadlines_get(&detector->silence, stream_index(detector, stream));
+    if (due_ns <= until_ns && !stream_reach(detector, stream).stall_pending) {
+        silence_found(detector, stream, due_ns);
+    }
+}
+
+/* A frame came. */
+void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    struct fault *silent = &stream->faults[STREAM_SILENT];
+    if (UNLIKELY(silent->id != 0)) {
+        silent->evidence[0] = at_ns - silent->onset_ns;
+        fault_clear(detector, silent, at_ns);
+    }
+    silence_arm(detector, stream, at_ns);
+}
+
+/* ---- the tick --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t earlier_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t lapses_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0; passed < most && deadlines_due(&detector->lapses, now_ns, &at);) {
+        struct stream *stream = &detector->streams[at - 1];
+        const uint64_t limit_ns = earlier_of(now_ns, stream_reach(detector, stream).drained_ns);
+        if (stream->view.lease_until_ns <= limit_ns) {
+            lease_settle(detector, stream, limit_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
+static uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0; passed < most && deadlines_due(&detector->silence, now_ns, &at);) {
+        struct stream *stream = &detector->streams[at - 1];
+        const struct reach reach = stream_reach(detector, stream);
+        const uint64_t due_ns = deadlines_get(&detector->silence, at - 1);
+        if (due_ns <= reach.drained_ns && !reach.stall_pending) {
+            silence_found(detector, stream, due_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
+static uint32_t starts_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0; passed < most && deadlines_due(&detector->starts, now_ns, &at);) {
+        struct leg *leg = &detector->legs[at - 1];
+        const struct carrier *carrier = &detector->carriers[leg->connection];
+        const uint64_t due_ns = deadlines_get(&detector->starts, at - 1);
+        if (due_ns <= drained_ns(carrier) && !carrier->stall_pending) {
+            leg_never_started(detector, leg, due_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
+static uint64_t carrier_due_ns(const struct carrier *carrier)
+{
+    return earlier_of(carrier->notice_due_ns,
+                      earlier_of(carrier->first_data_due_ns, carrier->acks_due_ns));
+}
+
+static void carriers_pass(struct detector *detector, uint64_t now_ns)
+{
+    if (detector->carriers_due_ns > now_ns) {
+        return;
+    }
+    uint64_t next_ns = DEADLINE_NEVER;
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        struct carrier *carrier = &detector->carriers[i];
+        carrier_timeouts(detector, carrier, earlier_of(now_ns, drained_ns(carrier)));
+        next_ns = earlier_of(next_ns, carrier_due_ns(carrier));
+    }
+    detector->carriers_due_ns = next_ns;
+}
+
+/* What an engine owes by now; nobody is woken for it. */
+static void due_ids_pass(struct detector *detector, uint64_t now_ns)
+{
+    for (uint32_t at = 0; deadlines_due(&detector->due_ids, now_ns, &at);) {
+        struct stream *stream = &detector->streams[at - 1];
+        deadlines_set(
+            &detector->due_ids, at - 1, due_id_advance(&stream->due, stream->allowance_ns, now_ns));
+        stream->view.due_id = stream->due.due;
+        stream_changed(detector, stream);
+    }
+}
+
+bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
+{
+    uint32_t left = DETECTOR_TICK_MAX;
+    carriers_pass(detector,
+                  now_mono_ns); /* before its streams: an accused connection explains them */
+    user_timeouts(detector, now_mono_ns);
+    if (detector->stall_clear_ns <= now_mono_ns) {
+        fault_clear(detector, &detector->stall, detector->stall_clear_ns);
+        detector->stall_clear_ns = DEADLINE_NEVER;
+    }
+    left -= starts_pass(detector, now_mono_ns, left);
+    left -= lapses_pass(detector, now_mono_ns, left);
+    left -= silences_pass(detector, now_mono_ns, left);
+    due_ids_pass(detector, now_mono_ns);
+    return left == 0;
+}
+
+uint64_t detector_next_deadline(const struct detector *detector)
+{
+    uint64_t next_ns = earlier_of(detector->lapses.bound_ns, detector->silence.bound_ns);
+    next_ns = earlier_of(next_ns, detector->starts.bound_ns);
+    next_ns = earlier_of(next_ns, detector->carriers_due_ns);
+    return earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->stall_clear_ns));
+}

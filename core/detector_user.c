@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_user.c - account streams: leased by their key and their socket, judged by the countdown from the last extend that
+ * succeeded. Source: Binance docs, USD-M user data streams.
+ */
+#include "core/detector_state.h"
+
+static struct fault user_finding(const struct detector *detector,
+                                 const struct stream *stream,
+                                 enum flatline_fault_kind kind,
+                                 uint64_t at_ns)
+{
+    return (struct fault){.kind = (uint8_t)kind,
+                          .scope = FLATLINE_SCOPE_STREAM,
+                          .blame = FLATLINE_SCOPE_STREAM,
+                          .confidence = 100,
+                          .stream = stream_index(detector, stream),
+                          .connection = EVENT_NO_CONNECTION,
+                          .onset_ns = at_ns,
+                          .at_ns = at_ns};
+}
+
+static uint64_t since_extend_ns(const struct stream *stream, uint64_t at_ns)
+{
+    const uint64_t extended_ns = stream->key.extended_ns;
+    return extended_ns != 0 && at_ns > extended_ns ? at_ns - extended_ns : 0;
+}
+
+static void user_extend_lease(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    const struct detector_policy *policy = &detector->policy;
+    lease_grant(detector,
+                stream,
+                key_lease_until(&stream->key, policy->key_life_ns, policy->proof_interval_ns),
+                at_ns);
+}
+
+void user_event(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    if (at_ns == 0) {
+        return;
+    }
+    key_lease_proof(&stream->key, at_ns, true);
+    stream->view.unproven = stream->key.is_unproven;
+    user_extend_lease(detector, stream, at_ns);
+}
+
+void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        struct stream *stream = &detector->streams[detector->legs[at].stream];
+        if (stream_is_user(stream) && carrier_is_live(carrier)) {
+            lease_settle(detector, stream, at_ns);
+            key_lease_proof(&stream->key, at_ns, false);
+            user_extend_lease(detector, stream, at_ns);
+        }
+    }
+}
+
+/* since_ns 0: its last socket went. */
+void user_socket(struct detector *detector, struct stream *stream, uint64_t since_ns)
+{
+    if (stream_is_user(stream)) {
+        key_lease_socket(&stream->key, since_ns);
+        stream->view.unproven = true;
+        stream_changed(detector, stream);
+    }
+}
+
+/* ---- the key ------------------------------------------------------------------------------------------------------------- */
+
+static void key_due_set(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    stream->key_due_ns = at_ns;
+    if (at_ns < detector->keys_due_ns) {
+        detector->keys_due_ns = at_ns;
+    }
+}
+
+static void
+key_extended(struct detector *detector, struct stream *stream, uint64_t fingerprint, uint64_t at_ns)
+{
+    const struct detector_policy *policy = &detector->policy;
+    key_lease_extended(&stream->key, fingerprint, at_ns);
+    fault_clear(detector, &stream->faults[STREAM_KEY_EXPIRING], at_ns);
+    fault_clear(detector, &stream->faults[STREAM_KEY_EXPIRED], at_ns);
+    fault_clear(detector, &stream->faults[STREAM_KEY_UNKNOWN], at_ns);
+    const bool warns = policy->key_expiring_ns < policy->key_life_ns;
+    key_due_set(
+        detector, stream, at_ns + policy->key_life_ns - (warns ? policy->key_expiring_ns : 0));
+    user_extend_lease(detector, stream, at_ns);
+}
+
+static void key_extend_failed(struct detector *detector, struct stream *stream)
+{
+    struct fault *expiring = &stream->faults[STREAM_KEY_EXPIRING];
+    stream->key.failures++;
+    if (expiring->id != 0) {
+        expiring->evidence[2] = stream->key.failures;
+        fault_repeat(detector, expiring);
+    }
+}
+
+static void
+key_expired(struct detector *detector, struct stream *stream, bool by_event, uint64_t at_ns)
+{
+    struct fault expired = user_finding(detector, stream, FLATLINE_FAULT_KEY_EXPIRED, at_ns);
+    expired.evidence[0] = since_extend_ns(stream, at_ns);
+    expired.evidence[1] = by_event;
+    stream->key_due_ns = DEADLINE_NEVER;
+    if (stream->faults[STREAM_KEY_EXPIRED].id == 0) { /* the event may come twice */
+        fault_raise(detector, &stream->faults[STREAM_KEY_EXPIRED], &expired);
+    }
+}
+
+static void key_unknown(struct detector *detector,
+                        struct stream *stream,
+                        const struct event *event,
+                        uint64_t at_ns)
+{
+    struct fault unknown = user_finding(detector, stream, FLATLINE_FAULT_KEY_UNKNOWN, at_ns);
+    unknown.evidence[0] = (uint64_t)event->note.code;
+    unknown.evidence[1] = event->note.code == 1;
+    unknown.evidence[2] = since_extend_ns(stream, at_ns);
+    text_copy(unknown.text, event->note.text);
+    fault_raise(detector, &stream->faults[STREAM_KEY_UNKNOWN], &unknown);
+}
+
+static bool is_this_key(const struct stream *stream, uint64_t fingerprint)
+{
+    return fingerprint == 0 || stream->key.fingerprint == 0 ||
+           fingerprint == stream->key.fingerprint;
+}
+
+/* Named by the event, else the one its connection carries, else the only one there is. */
+static struct stream *user_stream_of(struct detector *detector, const struct event *event)
+{
+    struct stream *found = NULL;
+    if (event->stream < detector->stream_count) {
+        struct stream *named = &detector->streams[event->stream];
+        return stream_is_user(named) ? named : NULL;
+    }
+    for (uint32_t i = 0; i < detector->stream_count; i++) {
+        struct stream *stream = &detector->streams[i];
+        if (stream_is_user(stream) &&
+            (found == NULL || leg_find(detector, i, event->connection) != NULL)) {
+            found = stream;
+        }
+    }
+    return found;
+}
+
+void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
+{
+    struct stream *stream = user_stream_of(detector, event);
+    if (stream == NULL || at_ns == 0) {
+        return;
+    }
+    stream_changed(detector, stream);
+    if (event->kind == EVENT_KEY_EXTENDED) {
+        key_extended(detector, stream, event->note.value, at_ns);
+    } else if (event->kind == EVENT_KEY_EXTEND_FAILED) {
+        key_extend_failed(detector, stream);
+    } else if (event->kind == EVENT_KEY_UNKNOWN) {
+        key_unknown(detector, stream, event, at_ns);
+    } else if (is_this_key(stream, event->note.value)) {
+        key_expired(detector, stream, true, at_ns);
+    }
+}
+
+static void key_timeout(struct detector *detector, struct stream *stream, uint64_t limit_ns)
+{
+    const struct detector_policy *policy = &detector->policy;
+    const uint64_t dies_ns = stream->key.extended_ns + policy->key_life_ns;
+    const uint64_t due_ns = stream->key_due_ns;
+    if (due_ns < dies_ns) {
+        struct fault expiring = user_finding(detector, stream, FLATLINE_FAULT_KEY_EXPIRING, due_ns);
+        expiring.evidence[0] = dies_ns - due_ns;
+        expiring.evidence[1] = stream->key.extended_ns;
+        expiring.evidence[2] = stream->key.failures;
+        stream->key_due_ns = dies_ns;
+        fault_raise(detector, &stream->faults[STREAM_KEY_EXPIRING], &expiring);
+    }
+    if (stream->key_due_ns <= limit_ns) {
+        key_expired(detector, stream, false, dies_ns);
+    }
+}
+
+/* A clock of its own, not of a socket: no watermark holds it. */
+void user_timeouts(struct detector *detector, uint64_t limit_ns)
+{
+    if (detector->keys_due_ns > limit_ns) {
+        return;
+    }
+    detector->keys_due_ns = DEADLINE_NEVER;
+    for (uint32_t i = 0; i < detector->stream_count; i++) {
+        struct stream *stream = &detector->streams[i];
+        if (stream->key_due_ns <= limit_ns) {
+            key_timeout(detector, stream, limit_ns);
+        }
+        if (stream->key_due_ns < detector->keys_due_ns) {
+            detector->keys_due_ns = stream->key_due_ns;
+        }
+    }
+}
