@@ -39,7 +39,8 @@ enum connection_status {
     CONNECTION_DRAINED, /* the kernel said empty after every whole record and frame before it was delivered */
     CONNECTION_BUDGET, /* the read budget is spent: not drained, call again without polling */
     CONNECTION_BLOCKED, /* not drained: on_message refused a message (it is offered again, same stamp, at the next call), or
-                           TLS must write first. Call again at the next pass */
+                           TLS must write first. Call again at the next pass without asking epoll: bytes already taken from
+                           the socket do not make it readable */
     CONNECTION_CLOSED, /* ended: see connection_report(); only connection_destroy() makes sense now */
 };
 
@@ -96,11 +97,11 @@ int connection_preload(struct connection *connection,
 
 /** One read pass: reads until the kernel is empty or the budget is spent; answers pings; echoes a close.
  *
- *  clock              called once after each read that gave bytes
+ *  clock              called right after each recv that gave bytes; frames completed by the same recv share its stamp
  *  read_budget_bytes  decrypted bytes after which the pass ends; at least one read is made
  *  on_message, user   see above
  *
- *  Cost: one SSL_read a TLS record, one clock call each, no allocation of ours, no copy of unfragmented messages.
+ *  Cost: one SSL_read a TLS record, one recv and one clock call a burst, no allocation of ours, no copy of unfragmented messages.
  */
 enum connection_status connection_read(struct connection *connection,
                                        connection_clock clock,

@@ -21,6 +21,9 @@ static int socket_read(BIO *bio, char *bytes, int size_bytes)
     const ssize_t received = recv(socket->fd, bytes, (size_t)size_bytes, MSG_DONTWAIT);
     socket->said_empty = received < 0 && errno == EAGAIN;
     if (received > 0) {
+        if (socket->clock != NULL) {
+            socket->recv_mono_ns = socket->clock();
+        }
         socket->wire_bytes += (uint64_t)received;
     } else if (received == 0) {
         socket->said_fin = true;

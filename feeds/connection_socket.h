@@ -14,9 +14,11 @@ struct connection_socket {
     int fd;
     int read_errno; /* why reading ended, 0 = it has not, or by FIN */
     int write_errno; /* why writing ended; never shown to OpenSSL, so that what was received can still be read */
-    bool said_empty;     /* the last recv found nothing: EAGAIN */
-    bool said_fin;       /* the peer's FIN came */
-    uint64_t wire_bytes; /* received, encrypted */
+    bool said_empty;         /* the last recv found nothing: EAGAIN */
+    bool said_fin;           /* the peer's FIN came */
+    uint64_t wire_bytes;     /* received, encrypted */
+    uint64_t (*clock)(void); /* asked right after each recv that brought bytes; NULL: not asked */
+    uint64_t recv_mono_ns;   /* what it said last */
 };
 
 /** One BIO method, to be freed by BIO_meth_free() after the last SSL that uses it. NULL: out of memory. */

@@ -281,8 +281,11 @@ static void a_spent_budget_is_not_drained_and_goes_on_without_polling(void **sta
     usleep(20000);
     assert_int_equal(read_once(rig, 6), CONNECTION_BUDGET); /* one record is six bytes */
     assert_int_equal(rig->heard, 4);
+    assert_int_equal(connection_receive_queue_bytes(rig->connection),
+                     0); /* the kernel has no more to make us readable */
     assert_int_equal(read_once(rig, 7), CONNECTION_BUDGET);
     assert_int_equal(rig->heard, 6);
+    assert_int_equal(rig->stamps[3], rig->stamps[5]); /* one recv brought all three */
     assert_int_equal(read_once(rig, 1), CONNECTION_DRAINED);
 }
 
