@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""Goal: the reader commands keep the contracts that other people's scripts rely on: exit codes, JSON, options.
+
+Method: a puppet publishes a segment and obeys this script line by line; the real `flatline` binary reads it.
+usage: test_cli.py BIN_DIR
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+BOOK, OKX, TRADES = "binance-usdm/BTCUSDT/depth@100ms", "okx/BTC-USDT/books", "okx/BTC-USDT/trades"
+DOWN, GAP = 1, 5
+SECONDS = 20
+
+
+class Puppet:
+    def __init__(self, folder, name="seg"):
+        self.child = subprocess.Popen(
+            [str(BIN / "segment_puppet"), str(folder), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        assert self.child.stdout.readline() == "ok\n", "the puppet did not publish"
+
+    def do(self, *lines):
+        for line in lines:
+            self.child.stdin.write(line + "\n")
+            self.child.stdin.flush()
+            assert self.child.stdout.readline() == "ok\n", line
+
+    def live(self, ms=9000):
+        self.do("lease 0 60000", "lease 1 60000", "lease 2 60000", f"beat {ms}")
+
+    def stop(self):
+        self.child.communicate("stop\n", timeout=SECONDS)
+
+    def die(self):
+        self.child.kill()
+        self.child.communicate(timeout=SECONDS)
+
+
+class Reader(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="flatline-cli-"))
+        self.path = self.folder / "seg"
+        self.puppets = []
+
+    def tearDown(self):
+        for puppet in self.puppets:
+            if puppet.child.poll() is None:
+                puppet.die()
+            puppet.child.stdin.close()
+            puppet.child.stdout.close()
+        shutil.rmtree(self.folder)
+
+    def puppet(self):
+        self.puppets.append(Puppet(self.folder))
+        return self.puppets[-1]
+
+    def run_flatline(self, *argv, segment=True):
+        more = ["--segment", str(self.path)] if segment else []
+        done = subprocess.run([str(BIN / "flatline"), *argv, *more], capture_output=True, text=True, timeout=SECONDS)
+        return done.returncode, done.stdout, done.stderr
+
+    def json_of(self, *argv):
+        code, out, _ = self.run_flatline(*argv, "--json")
+        return code, json.loads(out)
+
+
+class Usage(Reader):
+    def test_wrong_usage_is_2_and_help_is_0(self):
+        for argv in ([], ["frobnicate"], ["status", "--frob"], ["status", "extra"], ["check", "--segment"],
+                     ["watch", "--count", "x"], ["watch", "--count", "-1"]):
+            code, out, err = self.run_flatline(*argv, segment=False)
+            self.assertEqual((code, out), (2, ""), argv)
+            self.assertTrue(err)
+        for argv in (["--help"], ["--version"], ["status", "--help"], ["watch", "-h"]):
+            code, out, _ = self.run_flatline(*argv, segment=False)
+            self.assertEqual(code, 0, argv)
+            self.assertTrue(out)
+
+    def test_every_command_refuses_each_broken_segment_by_name(self):
+        self.puppet().stop()
+        cases = {
+            b"": "shorter than its header",
+            b"somebody's letter" * 100: "not a flatline segment",
+            b"FLATLINE" + b"\x02\0\0\0" + bytes(2000): "another major version",
+            b"FLATLINE" + b"\x01\0\0\0" + bytes(4) + b"\xff" * 8 + bytes(2000): "shorter than its header",
+            b"FLATLINE" + b"\x01\0\0\0" + bytes(4) + (1000).to_bytes(8, "little") + bytes(2000): "does not add up",
+            None: "is flatlined running",
+        }
+        _, text, _ = self.run_flatline("--help", segment=False)
+        for command in re.findall(r"^  (\w+)", text, re.M):
+            if command in ("replay", "init"):
+                continue  # they read no segment
+            for content, said in cases.items():
+                if content is None:
+                    self.path.unlink()
+                else:
+                    self.path.write_bytes(content)
+                code, out, err = self.run_flatline(command)
+                self.assertEqual((code, out), (3, ""), (command, said))
+                self.assertIn(said, err)
+            self.path.write_bytes(b"")
+
+    def test_a_closed_pipe_is_a_failure_not_a_crash(self):
+        self.puppet().live()
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([str(BIN / "flatline"), "status", "--json", "--segment", str(self.path)],
+                                  stdout=full, stderr=subprocess.DEVNULL, timeout=SECONDS)
+        self.assertEqual(done.returncode, 1)
+
+
+class Status(Reader):
+    def test_fresh_segment_is_told_whole(self):
+        self.puppet().live()
+        code, status = self.json_of("status")
+        self.assertEqual(code, 0)
+        self.assertEqual(status["segment"], str(self.path))
+        self.assertEqual(status["epoch"], 1)
+        self.assertIs(status["alive"], True)
+        self.assertLess(status["ingest_age_ns"], SECONDS * 10**9)
+        self.assertLess(status["judge_age_ns"], SECONDS * 10**9)
+        self.assertEqual([s["stream"] for s in status["streams"]], [BOOK, OKX, TRADES])
+        book = status["streams"][0]
+        self.assertIs(book["fresh"], True)
+        self.assertEqual(book["why"], "FRESH")
+        self.assertTrue(0 < book["lease_left_ns"] <= 60 * 10**9)
+        self.assertIsInstance(book["age_ns"], int)
+        self.assertEqual((book["faults"], book["frames"], book["gaps"]), ([], 7, 2))
+        self.assertEqual([(g["gate"], g["fresh"], g["why"]) for g in status["gates"]],
+                         [("both", True, "FRESH"), ("okx/BTC-USDT", True, "FRESH")])
+        code, text, _ = self.run_flatline("status")
+        self.assertEqual(code, 0)
+        self.assertIn("fresh for another", text)
+        self.assertNotIn("\x1b", text)
+
+    def test_each_stream_says_why_not(self):
+        self.puppet().do("beat 9000", "lease 0 -500", f"revoke 1 {DOWN}")
+        code, status = self.json_of("status")
+        self.assertEqual(code, 0)
+        self.assertEqual([s["why"] for s in status["streams"]], ["LAPSED", "REVOKED", "UNKNOWN"])
+        self.assertLess(status["streams"][0]["lease_left_ns"], 0)
+        self.assertIsNone(status["streams"][1]["lease_left_ns"])
+        self.assertEqual(status["streams"][1]["faults"], ["DOWN"])
+        self.assertIsNone(status["streams"][2]["age_ns"])
+        self.assertEqual((status["gates"][0]["why"], status["gates"][0]["culprit"]), ("REVOKED", OKX))
+        _, text, _ = self.run_flatline("status")
+        self.assertRegex(text, r"lapsed \d+\.\d{3} s ago: last newer frame")
+        self.assertIn("revoked by DOWN", text)
+
+    def test_dead_sentinel_is_shown_and_3(self):
+        puppet = self.puppet()
+        puppet.live(ms=1)
+        puppet.die()
+        code, status = self.json_of("status")
+        self.assertEqual((code, status["alive"]), (3, False))
+        self.assertEqual({s["why"] for s in status["streams"]}, {"SENTINEL_DEAD"})
+
+
+class Check(Reader):
+    def verdict(self):
+        code, report = self.json_of("check")
+        self.assertEqual(code, report["exit"])
+        self.assertEqual(self.run_flatline("check")[0], code)
+        return code
+
+    def test_the_exit_code_is_the_verdict(self):
+        puppet = self.puppet()
+        self.assertEqual(self.verdict(), 3)  # no beat yet
+        puppet.do("beat 9000")
+        self.assertEqual(self.verdict(), 3)  # nothing known of any stream
+        puppet.live()
+        self.assertEqual(self.verdict(), 0)
+        puppet.do("lease 2 -10")
+        self.assertEqual(self.verdict(), 1)  # lapsed, outside gates
+        puppet.do("lease 2 60000", f"fault 1 {GAP} 0")
+        self.assertEqual(self.verdict(), 1)  # an open fault
+        puppet.do(f"clear 1 {GAP} 0")
+        self.assertEqual(self.verdict(), 0)
+        puppet.do("lease 0 -10")
+        self.assertEqual(self.verdict(), 2)  # a gate
+        puppet.do("lease 0 60000", f"revoke 2 {DOWN}")
+        self.assertEqual(self.verdict(), 2)  # revoked, in no gate
+        puppet.die()
+        puppet = self.puppet()
+        puppet.do("beat 9000", "lease 0 60000", "lease 1 60000")
+        self.assertEqual(self.verdict(), 3)  # of the trades nothing is known
+        puppet.do("lease 1 -10")
+        self.assertEqual(self.verdict(), 2)  # a shut gate is worse than not knowing
+        puppet.stop()
+        self.assertEqual(self.run_flatline("check")[0], 3)
+
+    def test_unreadable_segment_is_unknown(self):
+        self.path.write_bytes(b"not one of ours")
+        self.assertEqual(self.run_flatline("check")[0], 3)
+
+
+class Watch(Reader):
+    def watch(self, *argv):
+        return subprocess.Popen([str(BIN / "flatline"), "watch", "--json", "--segment", str(self.path), *argv],
+                                stdout=subprocess.PIPE, text=True)
+
+    def finish(self, child):
+        out, _ = child.communicate(timeout=SECONDS)
+        self.assertEqual(child.returncode, 0)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def test_records_tell_what_happened(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("event 1", f"fault 7 {DOWN} 1", f"clear 7 {DOWN} 1", f"revoke 1 {DOWN}")
+        epoch, lapse, fault, clear, revoked = self.finish(self.watch("--all", "--count", "5"))
+        self.assertEqual((epoch["type"], epoch["epoch"]), ("epoch", 1))
+        self.assertEqual((lapse["type"], lapse["stream"], lapse["revoked_by"]), ("lapse", BOOK, None))
+        self.assertGreaterEqual(lapse["seen_ns"], lapse["at_ns"])
+        self.assertEqual((fault["type"], fault["kind"], fault["scope"], fault["stream"]), ("fault", "DOWN", "stream", OKX))
+        self.assertEqual(fault["evidence"], {"close_code": 1, "errno": 2, "phase": 3, "legs_left": 4, "own_stall_ns": 5,
+                                             "age_ns": -6})
+        self.assertEqual(fault["text"], 'venue\'s "words"')
+        self.assertLess(fault["onset_ns"], fault["at_ns"])
+        self.assertEqual((clear["type"], clear["kind"], clear["id"]), ("clear", "DOWN", 7))
+        self.assertEqual((revoked["type"], revoked["revoked_by"]), ("lapse", "DOWN"))
+
+    def test_a_follower_that_fell_behind_is_told(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("event 99")  # the ring holds 16 of 100
+        lost, first = self.finish(self.watch("--all", "--count", "2"))
+        self.assertEqual((lost["type"], lost["count"], first["type"]), ("lost", 84, "lapse"))
+
+    def test_it_follows_the_name_into_the_next_life(self):
+        puppet = self.puppet()
+        puppet.live(ms=1)
+        child = self.watch("--all", "--count", "3")
+        first = json.loads(child.stdout.readline())
+        self.assertEqual((first["type"], first["epoch"]), ("epoch", 1))
+        puppet.die()
+        puppet = self.puppet()
+        puppet.do("beat 9000", "event 1")
+        epoch, lapse = self.finish(child)
+        self.assertEqual((epoch["type"], epoch["epoch"]), ("epoch", 2))
+        self.assertEqual((lapse["type"], lapse["stream"]), ("lapse", BOOK))
+
+    def test_it_can_wait_for_a_segment(self):
+        child = self.watch("--wait", "--all", "--count", "1")
+        self.puppet().do("beat 9000")
+        self.assertEqual(self.finish(child)[0]["epoch"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * flatline_commands.h - the table of `flatline COMMAND`. A new command is a main function and a row.
+ */
+#ifndef FLATLINE_TOOLS_FLATLINE_COMMANDS_H
+#define FLATLINE_TOOLS_FLATLINE_COMMANDS_H
+
+/** A command's main: argv[0] is the command's name; returns the exit code of the program. */
+typedef int command_main(int argc, char **argv);
+
+command_main status_command;
+command_main check_command;
+command_main watch_command;
+
+struct command {
+    const char *name;
+    const char *summary; /* one line, no full stop */
+    command_main *run;
+};
+
+/* C(name, summary, main), in the order of `flatline --help`. */
+#define FLATLINE_COMMANDS(C)                                                                       \
+    C("status", "every stream and gate: fresh or why not", status_command)                         \
+    C("check",                                                                                     \
+      "one verdict as exit code: 0 healthy, 1 fault, 2 gate shut, 3 unknown",                      \
+      check_command)                                                                               \
+    C("watch", "lapses, renewals and faults as they happen", watch_command)
+
+#endif
