@@ -90,8 +90,11 @@ quantity_parse(const char *text, const struct unit *units, size_t unit_count, ui
     }
     for (size_t i = 0; i < unit_count; i++) {
         if (strcmp(rest, units[i].name) == 0) {
-            return __builtin_mul_overflow(value, units[i].factor, ret_value) ? VALUE_TOO_LARGE
-                                                                             : VALUE_OK;
+            if (__builtin_mul_overflow(value, units[i].factor, &value)) {
+                return VALUE_TOO_LARGE;
+            }
+            *ret_value = value;
+            return VALUE_OK;
         }
     }
     return VALUE_BAD_UNIT;
