@@ -149,7 +149,9 @@ static void root_read(struct reading *reading, const struct node *root)
     }
     streams_check_budget(reading);
     combinations_check(reading, root);
+    /* The detector tells these in its evidence; they are said elsewhere in the file. */
     config->policy.proof_interval_ns = config->venues[FLATLINE_VENUE_BINANCE_USDM].ping_interval_ns;
+    config->policy.self_stall_after_ns = config->self_stall_after_ns;
 }
 
 static void tree_read(struct reading *reading, const struct tree *tree)

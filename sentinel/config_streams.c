@@ -17,6 +17,7 @@
 struct stream_text {
     const struct node *name;
     uint64_t stale_after_ns;  /* 0: not said */
+    uint64_t allowance_ns;    /* 0: not said */
     uint64_t silent_after_ns; /* UINT64_MAX: not said */
     bool observed;
     bool is_observed_said;
@@ -331,6 +332,12 @@ static const struct field stream_fields[] = {
      .min = 10 * NS_PER_MS,
      .max = 24 * 3600 * NS_PER_S,
      .example = "10s"},
+    {.key = "allowance",
+     .read = read_duration,
+     .offset = offsetof(struct stream_text, allowance_ns),
+     .min = NS_PER_MS,
+     .max = 60 * NS_PER_S,
+     .example = "150ms"},
     {.key = "observed",
      .read = read_boolean,
      .offset = offsetof(struct stream_text, observed),
@@ -399,6 +406,9 @@ static bool stream_append(struct reading *reading,
     stream->route = route;
     if (text->stale_after_ns != 0) {
         stream->traits.stale_after_ns = text->stale_after_ns;
+    }
+    if (text->allowance_ns != 0) {
+        stream->traits.allowance_ns = text->allowance_ns;
     }
     if (text->silent_after_ns != UINT64_MAX) {
         stream->traits.silent_after_ns = text->silent_after_ns;

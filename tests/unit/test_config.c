@@ -294,6 +294,7 @@ static void every_key_reaches_its_place(void **state)
     assert_int_equal(config->streams[1].traits.silent_after_ns, 10 * NS_PER_S);
     assert_true(config->streams[2].traits.observed);
     assert_int_equal(config->streams[2].route, ROUTE_MARKET);
+    assert_int_equal(config->streams[3].traits.allowance_ns, 300 * NS_PER_MS);
     assert_int_equal(config->streams[4].route, ROUTE_BUSINESS);
     assert_true(config->streams[4].traits.observed);
     assert_int_equal(config->streams[4].traits.stream_class, FLATLINE_CLASS_OTHER);
@@ -336,6 +337,7 @@ static void detection_and_policy_reach_their_places(void **state)
     assert_int_equal(policy->key_life_ns, 3000 * NS_PER_S);
     assert_int_equal(policy->key_expiring_ns, 1200 * NS_PER_S);
     assert_int_equal(policy->proof_interval_ns, 5 * NS_PER_S);
+    assert_int_equal(policy->self_stall_after_ns, 100 * NS_PER_MS);
     assert_int_equal(policy->lease_on[FLATLINE_FAULT_GAP], LEASE_REVOKE);
     assert_int_equal(policy->lease_on[FLATLINE_FAULT_DOWN], LEASE_KEEP);
     config_free(config);
