@@ -8,6 +8,7 @@
 /** A command's main: argv[0] is the command's name; returns the exit code of the program. */
 typedef int command_main(int argc, char **argv);
 
+command_main init_command;
 command_main status_command;
 command_main check_command;
 command_main watch_command;
@@ -20,6 +21,7 @@ struct command {
 
 /* C(name, summary, main), in the order of `flatline --help`. */
 #define FLATLINE_COMMANDS(C)                                                                       \
+    C("init", "write a first configuration", init_command)                                         \
     C("status", "every stream and gate: fresh or why not", status_command)                         \
     C("check",                                                                                     \
       "one verdict as exit code: 0 healthy, 1 fault, 2 gate shut, 3 unknown",                      \
