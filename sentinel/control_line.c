@@ -145,7 +145,9 @@ static void dial_failed(struct control *control, struct control_line *line, uint
                                     .phase = (uint8_t)report->phase,
                                     .epoch = (uint16_t)line->slots[line->dial_slot].epoch}};
     memcpy(failed.link.text, report->text, strnlen(report->text, sizeof(failed.link.text) - 1));
-    control_tell(control, &failed);
+    if (line->live == CONTROL_NO_SLOT) { /* a failed successor takes nothing from anybody */
+        control_tell(control, &failed);
+    }
     control_error(control, "%s: connect failed: %s", line->plan->name, report->text);
     line_back_off(control, line, now_mono_ns, 0, report);
     line->slots[line->dial_slot].phase = SLOT_FREE;
@@ -187,10 +189,9 @@ successor_watch(struct control *control, struct control_line *line, uint64_t now
     const struct slot_words *fresh = &words->slots[line->first_slot + line->successor];
     const struct slot_words *old = &words->slots[line->first_slot + line->live];
     const uint64_t age = now_mono_ns - line->slots[line->successor].up_mono_ns;
-    const bool per_stream = line->plan->venue == FLATLINE_VENUE_OKX; /* one ACK per arg */
-    const uint64_t acks = per_stream ? line->plan->stream_count : line->plan->request_count;
-    const bool carries = line->plan->user_data || (load_relaxed(&fresh->epoch_acks) >= acks &&
-                                                   load_relaxed(&fresh->epoch_data) > 0);
+    const bool carries =
+        line->plan->user_data || (load_relaxed(&fresh->epoch_acks) >= line->plan->ack_count &&
+                                  load_relaxed(&fresh->epoch_data) > 0);
     uint32_t loser = line->live;
     if (!carries || age < SUCCESSOR_SETTLE_NS) {
         if (age < SUCCESSOR_PATIENCE_NS) {

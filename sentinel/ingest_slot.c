@@ -63,7 +63,8 @@ bool slot_announce(struct ingest_slot *slot, uint64_t now_mono_ns)
         return true;
     }
     struct event up = event_of(slot, EVENT_CONNECTION_UP, now_mono_ns);
-    up.link = (struct event_link){.phase = LINK_OPEN, .epoch = (uint16_t)slot->epoch};
+    up.link = (struct event_link){
+        .code = (int32_t)slot->line->ack_count, .phase = LINK_OPEN, .epoch = (uint16_t)slot->epoch};
     slot->announced = ring_push(slot->to_judge, &up);
     return slot->announced;
 }
@@ -186,7 +187,7 @@ static int requests_send(struct ingest_slot *slot, uint64_t now_mono_ns)
     }
     const bool waited = now_mono_ns - slot->up_mono_ns >
                         SLOT_ACK_WAIT_NS + slot->request_spacing_ns * line->request_count;
-    if (slot->acks_seen < line->request_count && !waited) {
+    if (slot->acks_seen < line->ack_count && !waited) {
         slot->request_due_ns = now_mono_ns + slot->request_spacing_ns;
         return 0;
     }

@@ -211,9 +211,12 @@ static void verdicts_pass(struct judge *judge, uint64_t now_mono_ns)
             detector_watermark(detector, i, (uint16_t)mark->epoch, mark->drained_mono_ns);
         }
     }
+    /* Nor beyond ingest's pass: a slot without a socket is drained by definition, but only as far as ingest has looked - it may have
+     * taken over a new connection since, whose UP we have not seen. */
+    const uint64_t limit = now_mono_ns < judge->seen_pass_ns ? now_mono_ns : judge->seen_pass_ns;
     bool more = true;
     for (uint32_t i = 0; i < TICKS_MAX && more; i++) {
-        more = detector_tick(detector, now_mono_ns);
+        more = detector_tick(detector, limit);
         changes_publish(judge);
         findings_publish(judge);
     }

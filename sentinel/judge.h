@@ -51,7 +51,7 @@ struct judge_setup {
 #define JUDGE_DETECTOR_COUNTERS(J)                                                                 \
     J(time_clamped)                                                                                \
     J(time_absurd)                                                                                 \
-    J(findings_lost)                                                                               \
+    J(findings_lost)                                                                                \
     J(stalls)                                                                                      \
     J(unanchored_venues)
 

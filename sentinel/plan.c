@@ -78,6 +78,8 @@ static int requests_write(struct plan_line *line, const struct config *config)
         line->requests[line->request_count++] = copy;
         done += (uint32_t)took;
     }
+    /* facts: Binance echoes a request's id once; OKX answers each arg by itself */
+    line->ack_count = line->venue == FLATLINE_VENUE_OKX ? line->stream_count : line->request_count;
     if (result == 0) {
         const int length =
             inventory_text(line->venue, line->request_count + 1U, text, INVENTORY_BYTES_MAX);

@@ -22,6 +22,7 @@ struct plan_line {
     uint32_t stream_count;
     char **requests; /* subscribe texts, in order; their ids are 1 .. request_count */
     uint32_t request_count;
+    uint32_t ack_count; /* how many answers they bring: Binance one a request, OKX one a stream */
     char *
         inventory; /* asked for once all are acknowledged; NULL where the venue has no such question */
     bool user_data;

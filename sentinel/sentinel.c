@@ -144,7 +144,9 @@ static int detector_make(struct flatline_sentinel *sentinel)
     const struct detector_limits limits = {.streams_max = config->stream_count,
                                            .connections_max = plan_slot_count(plan),
                                            .legs_max = plan->leg_count};
-    sentinel->detector = detector_create(&limits, &config->policy);
+    struct detector_policy policy = config->policy;
+    policy.self_stall_after_ns = config->self_stall_after_ns;
+    sentinel->detector = detector_create(&limits, &policy);
     if (sentinel->detector == NULL) {
         return -ENOMEM;
     }
