@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * flatlined.c - the side-car: options, signals, systemd and a log around libflatline-sentinel. See flatlined(8).
+ */
+#include "flatline/sentinel.h"
+
+#include "core/base.h"
+#include "core/clock.h"
+#include "sentinel/config_check.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum exit_code { EXIT_DONE = 0, EXIT_RUN_TIME = 1, EXIT_USAGE = 2 };
+
+#define ERROR_TEXT_BYTES 16384U
+#define LOG_LINE_BYTES   256U
+#define LOG_EVERY_MS     100
+
+static const char USAGE[] =
+    "usage: flatlined -c FILE [--check-config [--online]]\n"
+    "  -c, --config FILE  the configuration, flatlined.conf(5)\n"
+    "      --check-config check it, say what the segment will be, start nothing\n"
+    "      --online       with --check-config: ask the venues whether they know the symbols\n"
+    "  -V, --version      print the version\n"
+    "  -h, --help         print this\n";
+
+struct options {
+    const char *config;
+    bool check;
+    bool online;
+};
+
+/* systemd's log level as a prefix, so that journald sorts without parsing; plain text at a terminal. */
+__attribute__((format(printf, 2, 3))) static void say(int level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (getenv("JOURNAL_STREAM") != NULL) {
+        (void)fprintf(stderr, "<%d>", level);
+    }
+    (void)fputs("flatlined: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+}
+
+/* ---- sd_notify ----------------------------------------------------------------------------------------------------- */
+
+/* One datagram to $NOTIFY_SOCKET, a path or an abstract name behind '@'. Silent where there is none. */
+static void service_notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t length = path != NULL ? strlen(path) : 0;
+    if (length < 2 || length >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@')) {
+        return;
+    }
+    memcpy(address.sun_path, path, length);
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    const socklen_t address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    (void)sendto(
+        fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address, address_bytes);
+    (void)close(fd);
+}
+
+/* Half of what systemd asked of this process, 0 = no watchdog. */
+static uint64_t watchdog_ns(void)
+{
+    const char *period = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+    if (period == NULL || (pid != NULL && strtol(pid, NULL, 10) != (long)getpid())) {
+        return 0;
+    }
+    return strtoull(period, NULL, 10) * NS_PER_US / 2U;
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------- */
+
+/* Returns -1 to go on, or the exit code. */
+static int options_read(int argument_count, char **arguments, struct options *options)
+{
+    enum { OPTION_CHECK = 256, OPTION_ONLINE };
+    static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
+                                         {"check-config", no_argument, NULL, OPTION_CHECK},
+                                         {"online", no_argument, NULL, OPTION_ONLINE},
+                                         {"version", no_argument, NULL, 'V'},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argument_count, arguments, "c:Vh", LONG, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case OPTION_CHECK:
+            options->check = true;
+            break;
+        case OPTION_ONLINE:
+            options->online = true;
+            break;
+        case 'V':
+            (void)puts("flatlined " FLATLINE_VERSION);
+            return EXIT_DONE;
+        case 'h':
+            (void)fputs(USAGE, stdout);
+            return EXIT_DONE;
+        default:
+            (void)fputs(USAGE, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (options->config == NULL || optind != argument_count ||
+        (options->online && !options->check)) {
+        (void)fputs(USAGE, stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static int check(const struct options *options)
+{
+    char *text = calloc(1, ERROR_TEXT_BYTES);
+    if (text == NULL) {
+        return EXIT_RUN_TIME;
+    }
+    const int result = config_check(options->config, options->online, text, ERROR_TEXT_BYTES);
+    (void)fputs(text, result == 0 ? stdout : stderr);
+    free(text);
+    return result == 0 ? EXIT_DONE : result == -EINVAL ? EXIT_USAGE : EXIT_RUN_TIME;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------- */
+
+static void log_flush(struct flatline_sentinel *sentinel)
+{
+    char line[LOG_LINE_BYTES];
+    while (flatline_take_log(sentinel, line, sizeof(line))) {
+        say(6, "%s", line);
+    }
+}
+
+/* Until a signal asks us to leave: prints the log, feeds the watchdog while both hot threads beat. */
+static void watch(struct flatline_sentinel *sentinel, int signal_fd)
+{
+    const uint64_t feed_every_ns = watchdog_ns();
+    uint64_t fed_mono_ns = clock_mono_ns();
+    struct pollfd wait = {.fd = signal_fd, .events = POLLIN};
+    while (poll(&wait, 1, LOG_EVERY_MS) <= 0) {
+        log_flush(sentinel);
+        const uint64_t now = clock_mono_ns();
+        if (feed_every_ns > 0 && now - fed_mono_ns >= feed_every_ns && flatline_beats(sentinel)) {
+            service_notify("WATCHDOG=1");
+            fed_mono_ns = now;
+        }
+    }
+    struct signalfd_siginfo info = {0};
+    const ssize_t got = read(signal_fd, &info, sizeof(info));
+    say(5, "stopping%s%s", got > 0 ? ": " : "", got > 0 ? strsignal((int)info.ssi_signo) : "");
+}
+
+static int signals_catch(void)
+{
+    sigset_t leave;
+    (void)sigemptyset(&leave);
+    (void)sigaddset(&leave, SIGINT);
+    (void)sigaddset(&leave, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &leave, NULL);
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* our stderr may be a closed pipe; that is no reason to stop watching */
+    return signalfd(-1, &leave, SFD_CLOEXEC);
+}
+
+static int run(const struct options *options)
+{
+    struct flatline_sentinel *sentinel = NULL;
+    char *text = calloc(1, ERROR_TEXT_BYTES);
+    const int signal_fd = signals_catch();
+    if (text == NULL || signal_fd < 0) {
+        free(text);
+        return EXIT_RUN_TIME;
+    }
+    (void)unsetenv("http_proxy"); /* libwebsockets 4.1.6 obeys it silently */
+    const int result = flatline_start(options->config, &sentinel, text, ERROR_TEXT_BYTES);
+    if (result != 0) {
+        (void)fputs(text, stderr);
+        (void)fputs(text[0] != '\0' && text[strlen(text) - 1] != '\n' ? "\n" : "", stderr);
+        free(text);
+        return result == -EINVAL ? EXIT_USAGE : EXIT_RUN_TIME;
+    }
+    free(text);
+    say(5, "running, " FLATLINE_VERSION);
+    service_notify("READY=1\nSTATUS=watching");
+    watch(sentinel, signal_fd);
+    service_notify("STOPPING=1");
+    log_flush(sentinel);
+    flatline_stop(sentinel);
+    (void)close(signal_fd);
+    return EXIT_DONE;
+}
+
+int main(int argument_count, char **arguments)
+{
+    struct options options = {0};
+    const int code = options_read(argument_count, arguments, &options);
+    if (code >= 0) {
+        return code;
+    }
+    return options.check ? check(&options) : run(&options);
+}
