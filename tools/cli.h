@@ -105,6 +105,11 @@ void cli_age_text(uint64_t earlier_ns, uint64_t later_ns, char text[CLI_TEXT_BYT
 
 enum cli_colour { CLI_PLAIN, CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_DIM };
 
+#define CLI_EVIDENCE_BYTES 256
+
+/** A fault's evidence as "key value, key value"; keys ending in _ns as times. */
+void cli_evidence_text(const struct flatline_fault *fault, char text[CLI_EVIDENCE_BYTES]);
+
 /* A table of text, printed with aligned columns once it is whole. */
 struct cli_table;
 
@@ -117,6 +122,9 @@ void cli_table_add(struct cli_table *table, enum cli_colour colour, const char *
 /** Prints, with colour only on a terminal and without NO_COLOR, and frees. */
 void cli_table_print(struct cli_table *table);
 
+/** Prints the one that is wanted, frees both. Returns the exit code. */
+int cli_print_either(bool json, json_t *object, struct cli_table *table);
+
 /** Prints text in a colour, if colour is wanted on standard output. */
 void cli_print(enum cli_colour colour, const char *text);
 
@@ -125,5 +133,11 @@ enum cli_colour cli_why_colour(enum flatline_why why);
 
 /** Flushes standard output. CLI_FAILED if it is gone. */
 int cli_finish(int code);
+
+/** The usual course of a command without options of its own: parse, attach, print, detach. */
+int cli_run(const struct cli_usage *usage,
+            int argc,
+            char **argv,
+            int (*print)(const struct flatline *reader, bool json));
 
 #endif

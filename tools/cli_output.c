@@ -49,6 +49,34 @@ void cli_age_text(uint64_t earlier_ns, uint64_t later_ns, char text[CLI_TEXT_BYT
     cli_span_text((int64_t)(later_ns - earlier_ns), text);
 }
 
+void cli_evidence_text(const struct flatline_fault *fault, char text[CLI_EVIDENCE_BYTES])
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < FLATLINE_EVIDENCE_WORDS && length < CLI_EVIDENCE_BYTES; i++) {
+        const char *key = flatline_fault_key(fault->kind, i);
+        const size_t key_length = strlen(key);
+        const bool is_time = key_length > 3 && strcmp(key + key_length - 3, "_ns") == 0;
+        char value[CLI_TEXT_BYTES];
+        if (key_length == 0) {
+            continue;
+        }
+        if (is_time) {
+            cli_span_text((int64_t)fault->evidence[i], value);
+        } else {
+            (void)snprintf(value, sizeof(value), "%" PRId64, (int64_t)fault->evidence[i]);
+        }
+        const int more = snprintf(text + length,
+                                  CLI_EVIDENCE_BYTES - length,
+                                  "%s%.*s %s",
+                                  length > 0 ? ", " : "",
+                                  (int)(is_time ? key_length - 3 : key_length),
+                                  key,
+                                  value);
+        length += more > 0 ? (size_t)more : 0;
+    }
+}
+
 /* ---- colour --------------------------------------------------------------------------------------------------------- */
 
 static bool colour_wanted(void)
@@ -169,6 +197,15 @@ static int column_width(const struct cli_table *table, uint32_t column)
     return width;
 }
 
+static void cli_table_free(struct cli_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->cells[i].text);
+    }
+    free(table->cells);
+    free(table);
+}
+
 void cli_table_print(struct cli_table *table)
 {
     const bool wanted = colour_wanted();
@@ -185,11 +222,9 @@ void cli_table_print(struct cli_table *table)
         } else {
             (void)printf("%*s", widths[column] - text_width(table->cells[i].text) + 2, "");
         }
-        free(table->cells[i].text);
     }
     free(widths);
-    free(table->cells);
-    free(table);
+    cli_table_free(table);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------------------------------------- */
@@ -282,6 +317,17 @@ int cli_json_print(json_t *object)
     json_decref(object);
     (void)putchar('\n');
     return error != 0 ? CLI_FAILED : cli_finish(CLI_DONE);
+}
+
+int cli_print_either(bool json, json_t *object, struct cli_table *table)
+{
+    if (json) {
+        cli_table_free(table);
+        return cli_json_print(object);
+    }
+    json_decref(object);
+    cli_table_print(table);
+    return cli_finish(CLI_DONE);
 }
 
 int cli_finish(int code)

@@ -85,3 +85,22 @@ int cli_faults(const struct flatline *reader, bool open_only, struct flatline_fa
     }
     return count;
 }
+
+int cli_run(const struct cli_usage *usage,
+            int argc,
+            char **argv,
+            int (*print)(const struct flatline *reader, bool json))
+{
+    struct cli_choice choice;
+    struct flatline *reader;
+    int code;
+    if (!cli_parse(usage, argc, argv, &choice, &code)) {
+        return code;
+    }
+    code = cli_attach(usage->command, choice.segment, &reader);
+    if (code == CLI_DONE) {
+        code = print(reader, choice.json);
+        flatline_detach(reader);
+    }
+    return code;
+}

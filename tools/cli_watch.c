@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define POLL_NS     5000000L
@@ -131,21 +130,6 @@ static enum cli_colour colour_of(enum flatline_event_type type)
     return type == FLATLINE_EVENT_EPOCH ? CLI_DIM : CLI_GREEN;
 }
 
-static void print_evidence(const struct flatline_fault *fault)
-{
-    for (uint32_t i = 0; i < FLATLINE_EVIDENCE_WORDS; i++) {
-        const char *key = flatline_fault_key(fault->kind, i);
-        const size_t length = strlen(key);
-        if (length > 3 && strcmp(key + length - 3, "_ns") == 0) {
-            char span[CLI_TEXT_BYTES];
-            cli_span_text((int64_t)fault->evidence[i], span);
-            (void)printf("  %.*s %s", (int)(length - 3), key, span);
-        } else if (length > 0) {
-            (void)printf("  %s %" PRId64, key, (int64_t)fault->evidence[i]);
-        }
-    }
-}
-
 static void print_event(const struct watch *watch, const struct flatline_event *event)
 {
     char name[16];
@@ -165,8 +149,9 @@ static void print_event(const struct watch *watch, const struct flatline_event *
     }
     struct flatline_fault fault;
     if (event->type == FLATLINE_EVENT_FAULT && fault_of(watch->reader, event->fault_id, &fault)) {
-        print_evidence(&fault);
-        (void)fputs("  ", stdout);
+        char evidence[CLI_EVIDENCE_BYTES];
+        cli_evidence_text(&fault, evidence);
+        (void)printf("  %s  ", evidence);
         cli_print(CLI_DIM, fault.text);
     }
     (void)putchar('\n');

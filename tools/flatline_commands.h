@@ -12,6 +12,10 @@ command_main init_command;
 command_main status_command;
 command_main check_command;
 command_main watch_command;
+command_main streams_command;
+command_main gates_command;
+command_main faults_command;
+command_main dump_command;
 
 struct command {
     const char *name;
@@ -26,6 +30,10 @@ struct command {
     C("check",                                                                                     \
       "one verdict as exit code: 0 healthy, 1 fault, 2 gate shut, 3 unknown",                      \
       check_command)                                                                               \
-    C("watch", "lapses, renewals and faults as they happen", watch_command)
+    C("watch", "lapses, renewals and faults as they happen", watch_command)                        \
+    C("streams", "the streams and what is fixed about them", streams_command)                      \
+    C("gates", "the gates and their members", gates_command)                                       \
+    C("faults", "the fault table, newest first", faults_command)                                   \
+    C("dump", "the whole segment, field by field", dump_command)
 
 #endif

@@ -156,7 +156,7 @@ class Status(Reader):
 
     def test_dead_sentinel_is_shown_and_3(self):
         puppet = self.puppet()
-        puppet.live(ms=1)
+        puppet.live(ms=0)
         puppet.die()
         code, status = self.json_of("status")
         self.assertEqual((code, status["alive"]), (3, False))
@@ -236,7 +236,7 @@ class Watch(Reader):
 
     def test_it_follows_the_name_into_the_next_life(self):
         puppet = self.puppet()
-        puppet.live(ms=1)
+        puppet.live(ms=0)
         child = self.watch("--all", "--count", "3")
         first = json.loads(child.stdout.readline())
         self.assertEqual((first["type"], first["epoch"]), ("epoch", 1))
@@ -251,6 +251,52 @@ class Watch(Reader):
         child = self.watch("--wait", "--all", "--count", "1")
         self.puppet().do("beat 9000")
         self.assertEqual(self.finish(child)[0]["epoch"], 1)
+
+
+class Lists(Reader):
+    def test_streams_and_gates_tell_what_is_fixed(self):
+        self.puppet().live()
+        code, streams = self.json_of("streams")
+        self.assertEqual((code, len(streams)), (0, 3))
+        self.assertEqual(streams[2], {"stream": TRADES, "index": 2, "venue": "okx", "class": "other",
+                                      "stale_after_ns": 3 * 10**9, "silent_after_ns": 0, "observed": True})
+        code, gates = self.json_of("gates")
+        self.assertEqual([m["stream"] for m in gates[0]["members"]], [BOOK, OKX])
+        self.assertIn("observed", self.run_flatline("streams")[1])
+        self.assertIn(OKX, self.run_flatline("gates")[1])
+
+    def test_faults_outlive_their_sentinel(self):
+        puppet = self.puppet()
+        puppet.do(f"fault 1 {GAP} 0", f"fault 2 {DOWN} 1", f"clear 1 {GAP} 0")
+        puppet.die()
+        code, faults = self.json_of("faults")
+        self.assertEqual((code, [f["id"] for f in faults]), (0, [2, 1]))
+        self.assertEqual((faults[0]["kind"], faults[0]["stream"], faults[0]["cleared_ns"]), ("DOWN", OKX, None))
+        self.assertEqual(faults[0]["connection"], "okx/public/0")
+        self.assertIsInstance(faults[1]["cleared_ns"], int)
+        code, faults = self.json_of("faults", "--open")
+        self.assertEqual([f["id"] for f in faults], [2])
+        self.assertIn("close_code 1", self.run_flatline("faults")[1])
+
+    def test_dump_holds_every_section(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do(f"fault 1 {GAP} 0", "event 3", "error something broke\x1b[2J")
+        code, dump = self.json_of("dump")
+        self.assertEqual(code, 0)
+        self.assertEqual(dump["HEADER"]["epoch"], 1)
+        self.assertEqual([len(dump[s]) for s in ("STREAMS", "LEASES", "DETAILS")], [3, 3, 3])
+        self.assertEqual(dump["DETAILS"][0]["frames"], 7)
+        self.assertEqual([e["number"] for e in dump["EVENTS"]], [0, 1, 2, 3, 4])
+        self.assertEqual(dump["FAULTS"][0]["evidence"], [1, 2, 3, 4, 5, -6])
+        self.assertEqual(dump["ERRORS"][0]["text"], "something broke\x1b[2J")
+        self.assertEqual([c["name"] for c in dump["COUNTERS"]], ["ring_full", "faults_lost", "errors_lost"])
+        self.assertEqual(len(dump["HISTOGRAMS"]), 6)
+        code, text, _ = self.run_flatline("dump")
+        self.assertEqual(code, 0)
+        self.assertIn("  name okx/BTC-USDT/books\n", text)
+        self.assertIn("something broke?[2J", text)  # a terminal shall not obey what is in the segment
+        self.assertNotIn("\x1b", text)
 
 
 if __name__ == "__main__":

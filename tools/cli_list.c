@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cli_list.c - `flatline streams` and `flatline gates`: what is fixed for one life of the sentinel.
+ */
+#include "tools/cli.h"
+#include "tools/flatline_commands.h"
+
+#include <inttypes.h>
+
+static const struct cli_usage streams_usage = {
+    .command = "streams",
+    .arguments = "",
+    .text = "Lists the streams and what is fixed about them: venue, class, how long fresh data is "
+            "trusted.",
+};
+
+static const struct cli_usage gates_usage = {
+    .command = "gates",
+    .arguments = "",
+    .text = "Lists the gates, whether each is fresh, and its members.",
+};
+
+/* ---- streams ----------------------------------------------------------------------------------------------------------- */
+
+static json_t *json_of_entry(const struct flatline *reader,
+                             uint32_t index,
+                             const struct flatline_directory_entry *entry)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "stream", cli_json_stream(reader, index));
+    cli_json_word(object, "index", index);
+    (void)json_object_set_new(
+        object, "venue", json_string(flatline_venue_name((enum flatline_venue)entry->venue)));
+    (void)json_object_set_new(
+        object,
+        "class",
+        json_string(flatline_class_name((enum flatline_class)entry->stream_class)));
+    cli_json_word(object, "stale_after_ns", entry->stale_after_ns);
+    cli_json_word(object, "silent_after_ns", entry->silent_after_ns);
+    (void)json_object_set_new(
+        object, "observed", json_boolean((entry->flags & FLATLINE_STREAM_OBSERVED) != 0));
+    return object;
+}
+
+static void add_entry(struct cli_table *table,
+                      const struct flatline *reader,
+                      uint32_t index,
+                      const struct flatline_directory_entry *entry)
+{
+    char stale_after[CLI_TEXT_BYTES];
+    char silent_after[CLI_TEXT_BYTES];
+    cli_span_text((int64_t)entry->stale_after_ns, stale_after);
+    cli_span_text((int64_t)entry->silent_after_ns, silent_after);
+    cli_table_add(table, CLI_PLAIN, "%s", flatline_stream_name(reader, index));
+    cli_table_add(
+        table, CLI_PLAIN, "%s", flatline_class_name((enum flatline_class)entry->stream_class));
+    cli_table_add(table, CLI_PLAIN, "%s", stale_after);
+    cli_table_add(table, CLI_PLAIN, "%s", entry->silent_after_ns == 0 ? "off" : silent_after);
+    cli_table_add(
+        table, CLI_PLAIN, "%s", (entry->flags & FLATLINE_STREAM_OBSERVED) != 0 ? "observed" : "");
+}
+
+static int print_streams(const struct flatline *reader, bool json)
+{
+    static const char *const titles[] = {"STREAM", "CLASS", "STALE AFTER", "SILENT AFTER", ""};
+    struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
+    json_t *streams = json_array();
+    for (uint32_t i = 0; i < flatline_stream_count(reader); i++) {
+        const struct flatline_directory_entry *entry =
+            flatline_record(reader, FLATLINE_SECTION_STREAMS, i);
+        (void)json_array_append_new(streams, json_of_entry(reader, i, entry));
+        add_entry(table, reader, i, entry);
+    }
+    return cli_print_either(json, streams, table);
+}
+
+/* ---- gates --------------------------------------------------------------------------------------------------------------- */
+
+static json_t *
+json_of_gate(const struct flatline *reader, const struct flatline_gate *gate, enum flatline_why why)
+{
+    json_t *object = json_object();
+    json_t *members = json_array();
+    for (uint32_t i = 0; i < gate->member_count; i++) {
+        json_t *member = json_object();
+        (void)json_object_set_new(
+            member, "stream", cli_json_stream(reader, gate->members[i].stream));
+        cli_json_word(member, "stale_adjust_ns", (uint64_t)gate->members[i].stale_adjust_ns);
+        (void)json_array_append_new(members, member);
+    }
+    (void)json_object_set_new(
+        object, "gate", cli_json_text(flatline_gate_name(reader, gate->index)));
+    (void)json_object_set_new(object, "fresh", json_boolean(why == FLATLINE_WHY_FRESH));
+    (void)json_object_set_new(object, "why", json_string(flatline_why_name(why)));
+    (void)json_object_set_new(object, "members", members);
+    return object;
+}
+
+static void add_gate(struct cli_table *table,
+                     const struct flatline *reader,
+                     const struct flatline_gate *gate,
+                     enum flatline_why why)
+{
+    for (uint32_t i = 0; i < gate->member_count; i++) {
+        char adjust[CLI_TEXT_BYTES];
+        cli_span_text(gate->members[i].stale_adjust_ns, adjust);
+        cli_table_add(
+            table, CLI_PLAIN, "%s", i == 0 ? flatline_gate_name(reader, gate->index) : "");
+        cli_table_add(table, cli_why_colour(why), "%s", i == 0 ? flatline_why_meaning(why) : "");
+        cli_table_add(
+            table, CLI_PLAIN, "%s", flatline_stream_name(reader, gate->members[i].stream));
+        cli_table_add(table, CLI_PLAIN, "%s", gate->members[i].stale_adjust_ns == 0 ? "" : adjust);
+    }
+}
+
+static int print_gates(const struct flatline *reader, bool json)
+{
+    static const char *const titles[] = {"GATE", "STATE", "MEMBER", "ADJUST"};
+    struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
+    json_t *gates = json_array();
+    for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {
+        struct flatline_gate gate;
+        if (flatline_gate_at(reader, i, &gate) == 0) {
+            const enum flatline_why why = flatline_gate_why(&gate, flatline_now_mono_ns(), NULL);
+            (void)json_array_append_new(gates, json_of_gate(reader, &gate, why));
+            add_gate(table, reader, &gate, why);
+        }
+    }
+    return cli_print_either(json, gates, table);
+}
+
+int streams_command(int argc, char **argv)
+{
+    return cli_run(&streams_usage, argc, argv, print_streams);
+}
+
+int gates_command(int argc, char **argv)
+{
+    return cli_run(&gates_usage, argc, argv, print_gates);
+}
