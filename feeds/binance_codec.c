@@ -39,7 +39,7 @@ static bool frame_read(struct span text, struct frame *ret_frame)
         const unsigned field = binance_field_of(key);
         if ((field == FIELD_DATA || field == FIELD_WRAPPED) && json_peek(&scan) == '{') {
             json_fields_read(&scan, binance_field_of, &ret_frame->inner);
-            value = (struct json_value){.type = JSON_OBJECT};
+            value = (struct json_value){.kind = JSON_KIND_OBJECT};
         } else {
             json_read(&scan, &value);
         }
@@ -74,8 +74,8 @@ static uint32_t user_stream_of(const struct codec *codec)
 static enum codec_verdict
 key_expired(const struct codec *codec, const struct json_fields *payload, struct event *ret_event)
 {
-    const struct json_value *key = json_field(payload, FIELD_LISTEN_KEY);
-    const struct span text = key->type == JSON_STRING ? key->text : (struct span){"", 0};
+    char buffer[JSON_TEXT_BYTES_MAX];
+    const struct span text = json_text(json_field(payload, FIELD_LISTEN_KEY), buffer);
     const enum codec_verdict verdict = note_write(
         ret_event, EVENT_KEY_EXPIRED, 0, key_fingerprint(text), json_field(payload, FIELD_TYPE));
     ret_event->stream = user_stream_of(codec);
@@ -281,7 +281,7 @@ static struct span kline_channel(const struct json_fields *payload, char text[JS
     struct json_fields members;
     char buffer[JSON_TEXT_BYTES_MAX];
 
-    if (bar->type != JSON_OBJECT) {
+    if (bar->kind != JSON_KIND_OBJECT) {
         return (struct span){"", 0};
     }
     struct json_scan scan = json_scan_start(bar->text);
@@ -342,10 +342,10 @@ envelope_decode(const struct codec *codec, const struct frame *frame, struct eve
     if (!name_of_stream(json_text(json_field(&frame->outer, FIELD_STREAM), name_buffer), &name)) {
         return CODEC_IGNORED;
     }
-    if (data->type == JSON_ARRAY) {
+    if (data->kind == JSON_KIND_ARRAY) {
         return array_decode(codec, &name, data, ret_event);
     }
-    if (data->type != JSON_OBJECT) {
+    if (data->kind != JSON_KIND_OBJECT) {
         return CODEC_MALFORMED;
     }
     if (is_foreign(codec, &frame->inner, type)) {
@@ -393,7 +393,7 @@ static enum codec_verdict error_decode(const struct json_fields *outer, struct e
     struct json_fields nested;
     const struct json_fields *members = outer;
 
-    if (error->type == JSON_OBJECT) {
+    if (error->kind == JSON_KIND_OBJECT) {
         struct json_scan scan = json_scan_start(error->text);
         json_fields_read(&scan, binance_field_of, &nested);
         members = &nested;
@@ -408,7 +408,7 @@ static enum codec_verdict answer_decode(const struct json_fields *outer, struct 
 {
     const struct json_value *result = json_field(outer, FIELD_RESULT);
     const int64_t id = number_or_zero(json_field(outer, FIELD_ID));
-    const struct json_value no_message = {.type = JSON_ABSENT};
+    const struct json_value no_message = {.kind = JSON_KIND_ABSENT};
 
     if (has(outer, FIELD_ERROR) || (has(outer, FIELD_CODE) && has(outer, FIELD_MESSAGE))) {
         return error_decode(outer, ret_event);
@@ -416,14 +416,15 @@ static enum codec_verdict answer_decode(const struct json_fields *outer, struct 
     if (has(outer, FIELD_STATUS) && has(outer, FIELD_ID)) {
         return note_write(ret_event, EVENT_CONTROL, id, 0, &no_message);
     }
-    if (result->type == JSON_NULL) {
+    if (result->kind == JSON_KIND_NULL) {
         return note_write(ret_event, EVENT_ACK, id, 0, &no_message);
     }
-    if (result->type == JSON_ARRAY) {
+    if (result->kind == JSON_KIND_ARRAY) {
         return note_write(ret_event, EVENT_INVENTORY, id, json_array_count(result), &no_message);
     }
-    return result->type != JSON_ABSENT ? note_write(ret_event, EVENT_CONTROL, id, 0, &no_message)
-                                       : CODEC_IGNORED;
+    return result->kind != JSON_KIND_ABSENT
+               ? note_write(ret_event, EVENT_CONTROL, id, 0, &no_message)
+               : CODEC_IGNORED;
 }
 
 /* {"subscriptionId":0,"event":{...}}: an account event or a notice, else nothing we can name. */
@@ -464,14 +465,14 @@ binance_decode(const struct codec *codec, struct span text, struct event *ret_ev
     if (!frame_read(text, &frame)) {
         return CODEC_MALFORMED;
     }
-    const uint8_t wrapped = json_field(&frame.outer, FIELD_WRAPPED)->type;
-    if (has(&frame.outer, FIELD_ARG) || wrapped == JSON_STRING) {
+    const uint8_t wrapped = json_field(&frame.outer, FIELD_WRAPPED)->kind;
+    if (has(&frame.outer, FIELD_ARG) || wrapped == JSON_KIND_STRING) {
         return CODEC_IGNORED; /* OKX */
     }
     if (has(&frame.outer, FIELD_STREAM)) {
         return envelope_decode(codec, &frame, ret_event);
     }
-    if (wrapped == JSON_OBJECT) {
+    if (wrapped == JSON_KIND_OBJECT) {
         return wrapped_decode(codec, &frame.inner, ret_event);
     }
     if (has(&frame.outer, FIELD_TYPE) || is_book_ticker(&frame.outer)) {

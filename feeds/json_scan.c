@@ -197,7 +197,7 @@ static const char *word_skip(const char *at, const char *end, const char *word)
 /* Reads a string, `at` on its opening quote. Returns the byte after it, or NULL. */
 static inline const char *string_read(const char *at, const char *end, struct json_value *ret_value)
 {
-    ret_value->type = JSON_STRING;
+    ret_value->kind = JSON_KIND_STRING;
     ret_value->escaped = false;
     const char *last = string_skip(at + 1, end, &ret_value->escaped);
     if (last == NULL) {
@@ -217,19 +217,19 @@ static inline const char *scalar_read(const char *at, const char *end, struct js
     case '"':
         return string_read(at, end, ret_value);
     case 't':
-        ret_value->type = JSON_TRUE;
+        ret_value->kind = JSON_KIND_TRUE;
         at = word_skip(at, end, "true");
         break;
     case 'f':
-        ret_value->type = JSON_FALSE;
+        ret_value->kind = JSON_KIND_FALSE;
         at = word_skip(at, end, "false");
         break;
     case 'n':
-        ret_value->type = JSON_NULL;
+        ret_value->kind = JSON_KIND_NULL;
         at = word_skip(at, end, "null");
         break;
     default:
-        ret_value->type = JSON_NUMBER;
+        ret_value->kind = JSON_KIND_NUMBER;
         at = number_skip(at, end);
         break;
     }
@@ -444,17 +444,17 @@ void json_read(struct json_scan *scan, struct json_value *ret_value)
     const char first = next_byte(scan);
     const char *after = NULL;
 
-    *ret_value = (struct json_value){.type = JSON_ABSENT};
+    *ret_value = (struct json_value){.kind = JSON_KIND_ABSENT};
     if (first == '{' || first == '[') {
         after = container_skip(scan->at, scan->end);
-        ret_value->type = first == '{' ? JSON_OBJECT : JSON_ARRAY;
+        ret_value->kind = first == '{' ? JSON_KIND_OBJECT : JSON_KIND_ARRAY;
         ret_value->text.bytes = scan->at;
         ret_value->text.size_bytes = after != NULL ? (size_t)(after - scan->at) : 0;
     } else if (scan->at < scan->end) {
         after = scalar_read(scan->at, scan->end, ret_value);
     }
     if (after == NULL) {
-        ret_value->type = JSON_ABSENT;
+        ret_value->kind = JSON_KIND_ABSENT;
         scan_fail(scan);
         return;
     }

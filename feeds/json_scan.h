@@ -31,20 +31,20 @@
 #define JSON_KEY_BYTES_MAX  24 /* a key spelled with escapes longer than this is none of ours */
 #define JSON_TEXT_BYTES_MAX 64 /* for json_text(): names are no longer (FLATLINE_NAME_BYTES) */
 
-enum json_type {
-    JSON_ABSENT,
-    JSON_OBJECT,
-    JSON_ARRAY,
-    JSON_STRING,
-    JSON_NUMBER,
-    JSON_TRUE,
-    JSON_FALSE,
-    JSON_NULL,
+enum json_kind {
+    JSON_KIND_ABSENT,
+    JSON_KIND_OBJECT,
+    JSON_KIND_ARRAY,
+    JSON_KIND_STRING,
+    JSON_KIND_NUMBER,
+    JSON_KIND_TRUE,
+    JSON_KIND_FALSE,
+    JSON_KIND_NULL,
 };
 
 struct json_value {
     struct span text; /* as it stands: strings without quotes, containers with brackets */
-    uint8_t type;     /* enum json_type */
+    uint8_t kind;     /* enum json_kind */
     bool escaped;     /* a string with at least one backslash: json_text() resolves it */
 };
 
@@ -72,7 +72,7 @@ bool json_next_key(struct json_scan *scan, struct span *ret_key);
 /** Moves to the next element. false: the array is closed (and left), or the cursor is bad. */
 bool json_next_element(struct json_scan *scan);
 
-/** Reads the value that comes next, of any type; containers are passed over whole. JSON_ABSENT
+/** Reads the value that comes next, of any type; containers are passed over whole. JSON_KIND_ABSENT
  *  when bad. */
 void json_read(struct json_scan *scan, struct json_value *ret_value);
 
@@ -98,10 +98,10 @@ json_fields_set(struct json_fields *fields, unsigned field, const struct json_va
     }
 }
 
-/** Value in a slot; of type JSON_ABSENT if its key did not occur. */
+/** Value in a slot; of type JSON_KIND_ABSENT if its key did not occur. */
 static inline const struct json_value *json_field(const struct json_fields *fields, unsigned field)
 {
-    static const struct json_value absent = {.text = {"", 0}, .type = JSON_ABSENT};
+    static const struct json_value absent = {.text = {"", 0}, .kind = JSON_KIND_ABSENT};
     return (fields->present >> field & 1U) != 0 ? &fields->values[field] : &absent;
 }
 
@@ -139,7 +139,7 @@ bool json_array_is_empty(const struct json_value *value);
 /** Number of elements of an array; 0 for anything else. */
 uint64_t json_array_count(const struct json_value *value);
 
-/** The first element of an array; JSON_ABSENT when empty or no array. */
+/** The first element of an array; JSON_KIND_ABSENT when empty or no array. */
 struct json_value json_first_element(const struct json_value *value);
 
 #endif

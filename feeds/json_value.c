@@ -92,7 +92,7 @@ static bool text_resolve(struct span text, char *to, size_t size, size_t *ret_us
 struct span json_text(const struct json_value *value, char buffer[JSON_TEXT_BYTES_MAX])
 {
     size_t used;
-    if (value->type != JSON_STRING) {
+    if (value->kind != JSON_KIND_STRING) {
         return (struct span){"", 0};
     }
     if (!value->escaped) {
@@ -122,7 +122,7 @@ static size_t utf8_trim(const char *bytes, size_t count)
 void json_text_cut(const struct json_value *value, char *text, size_t text_bytes)
 {
     size_t used = 0;
-    if (value->type == JSON_STRING) {
+    if (value->kind == JSON_KIND_STRING) {
         (void)text_resolve(value->text, text, text_bytes - 1, &used);
     }
     used = utf8_trim(text, used);
@@ -137,7 +137,7 @@ void json_text_cut(const struct json_value *value, char *text, size_t text_bytes
 /* The digits of a number or a string; a string with escapes is resolved into buffer. */
 static struct span digits_of(const struct json_value *value, char buffer[JSON_TEXT_BYTES_MAX])
 {
-    return value->type == JSON_NUMBER ? value->text : json_text(value, buffer);
+    return value->kind == JSON_KIND_NUMBER ? value->text : json_text(value, buffer);
 }
 
 static inline bool digits_parse(struct span digits, uint64_t *ret_number)
@@ -198,10 +198,10 @@ int64_t json_decimal_e8(const struct json_value *value)
             places = 0;
             continue;
         }
-        if (*at < '0' || *at > '9' || number > (INT64_MAX - 9) / 10) {
+        if (*at < '0' || *at > '9' || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, *at - '0', &number)) {
             return 0;
         }
-        number = number * 10 + (*at - '0');
         places += places >= 0 ? 1 : 0;
     }
     for (; at < end; at++) {
@@ -219,7 +219,7 @@ int64_t json_decimal_e8(const struct json_value *value)
 
 bool json_array_is_empty(const struct json_value *value)
 {
-    if (value->type != JSON_ARRAY) {
+    if (value->kind != JSON_KIND_ARRAY) {
         return false;
     }
     struct json_scan scan = json_scan_start(value->text);
@@ -231,7 +231,7 @@ uint64_t json_array_count(const struct json_value *value)
 {
     struct json_value element;
     uint64_t count = 0;
-    if (value->type != JSON_ARRAY) {
+    if (value->kind != JSON_KIND_ARRAY) {
         return 0;
     }
     struct json_scan scan = json_scan_start(value->text);
@@ -245,8 +245,8 @@ uint64_t json_array_count(const struct json_value *value)
 
 struct json_value json_first_element(const struct json_value *value)
 {
-    struct json_value element = {.type = JSON_ABSENT};
-    if (value->type != JSON_ARRAY) {
+    struct json_value element = {.kind = JSON_KIND_ABSENT};
+    if (value->kind != JSON_KIND_ARRAY) {
         return element;
     }
     struct json_scan scan = json_scan_start(value->text);

@@ -126,10 +126,10 @@ static bool frame_read(struct span text, struct frame *ret_frame)
         const char first = json_peek(&scan);
         if (field == FIELD_ARG && first == '{') {
             json_fields_read(&scan, field_of, &ret_frame->arg);
-            value = (struct json_value){.type = JSON_OBJECT};
+            value = (struct json_value){.kind = JSON_KIND_OBJECT};
         } else if (field == FIELD_DATA && first == '[') {
             elements_read(&scan, ret_frame);
-            value = (struct json_value){.type = JSON_ARRAY};
+            value = (struct json_value){.kind = JSON_KIND_ARRAY};
         } else {
             json_read(&scan, &value);
         }
@@ -170,8 +170,8 @@ static bool sequence_take(const struct json_fields *last, struct draft *draft)
 {
     const struct json_value *sequence = json_field(last, FIELD_SEQUENCE);
     const struct json_value *previous = json_field(last, FIELD_PREVIOUS);
-    return (sequence->type == JSON_ABSENT || draft_id(draft, sequence)) &&
-           (previous->type == JSON_ABSENT || draft_prev(draft, previous));
+    return (sequence->kind == JSON_KIND_ABSENT || draft_id(draft, sequence)) &&
+           (previous->kind == JSON_KIND_ABSENT || draft_prev(draft, previous));
 }
 
 /* A snapshot says so and has prevSeqId -1. An update's rows are changes anywhere in the book: no
@@ -236,7 +236,7 @@ push_decode(const struct codec *codec, const struct frame *frame, struct event *
     if (!name_of_arg(&frame->arg, &name)) {
         return CODEC_IGNORED;
     }
-    const bool has_data = json_field(&frame->outer, FIELD_DATA)->type == JSON_ARRAY;
+    const bool has_data = json_field(&frame->outer, FIELD_DATA)->kind == JSON_KIND_ARRAY;
     if (!has_data || !push_take(channel_kind(FLATLINE_VENUE_OKX, name.channel), frame, &draft)) {
         return CODEC_MALFORMED;
     }
@@ -259,7 +259,7 @@ static uint32_t stream_of_arg(const struct codec *codec, const struct json_field
 static enum codec_verdict
 subscribed(const struct codec *codec, const struct frame *frame, struct event *ret_event)
 {
-    const struct json_value no_message = {.type = JSON_ABSENT};
+    const struct json_value no_message = {.kind = JSON_KIND_ABSENT};
     const uint32_t stream = stream_of_arg(codec, &frame->arg);
     const int64_t id = number_or_zero(json_field(&frame->outer, FIELD_ID));
 
@@ -323,12 +323,12 @@ static enum codec_verdict bare_array_decode(struct span text)
     struct json_scan scan = json_scan_start(text);
     struct json_value value;
     json_read(&scan, &value);
-    return json_finish(&scan) && value.type == JSON_ARRAY ? CODEC_IGNORED : CODEC_MALFORMED;
+    return json_finish(&scan) && value.kind == JSON_KIND_ARRAY ? CODEC_IGNORED : CODEC_MALFORMED;
 }
 
 enum codec_verdict okx_decode(const struct codec *codec, struct span text, struct event *ret_event)
 {
-    const struct json_value no_message = {.type = JSON_ABSENT};
+    const struct json_value no_message = {.kind = JSON_KIND_ABSENT};
     struct frame frame;
 
     if (span_equals(text, "pong")) {
@@ -337,10 +337,10 @@ enum codec_verdict okx_decode(const struct codec *codec, struct span text, struc
     if (!frame_read(text, &frame)) {
         return bare_array_decode(text);
     }
-    if (json_field(&frame.outer, FIELD_EVENT)->type == JSON_STRING) {
+    if (json_field(&frame.outer, FIELD_EVENT)->kind == JSON_KIND_STRING) {
         return event_decode(codec, &frame, ret_event);
     }
-    if (json_field(&frame.outer, FIELD_ARG)->type == JSON_OBJECT) {
+    if (json_field(&frame.outer, FIELD_ARG)->kind == JSON_KIND_OBJECT) {
         return push_decode(codec, &frame, ret_event);
     }
     return CODEC_IGNORED;
@@ -349,5 +349,6 @@ enum codec_verdict okx_decode(const struct codec *codec, struct span text, struc
 bool okx_frame_is_okx(struct span text)
 {
     struct frame frame;
-    return frame_read(text, &frame) && json_field(&frame.outer, FIELD_ARG)->type != JSON_ABSENT;
+    return frame_read(text, &frame) &&
+           json_field(&frame.outer, FIELD_ARG)->kind != JSON_KIND_ABSENT;
 }
