@@ -214,6 +214,26 @@ static void a_good_answer_gives_a_connection_and_no_byte_behind_it_is_lost(void 
     connection_destroy(connection);
 }
 
+static void tls_1_2_does_as_well(void **state)
+{
+    struct rig *const rig = *state;
+    const struct dial_params params = params_of(rig);
+    char answer[1024];
+    struct heard heard = {0};
+    assert_int_equal(SSL_CTX_set_max_proto_version(identity.context, TLS1_2_VERSION), 1);
+    start(rig, &params);
+    reach_upgrade(rig);
+    assert_int_equal(SSL_CTX_set_max_proto_version(identity.context, 0), 1);
+    assert_string_equal(SSL_get_version(rig->peer.ssl), "TLSv1.2");
+    peer_send(&rig->peer, answer, good_answer(rig, "", "\x81\x02hi", answer, sizeof(answer)));
+    assert_int_equal(settle(rig), DIAL_DONE);
+    struct connection *const connection = dial_take(rig->dial);
+    assert_int_equal(connection_read(connection, clock_mono_ns, 65536, hear, &heard),
+                     CONNECTION_DRAINED);
+    assert_string_equal(heard.text, "hi");
+    connection_destroy(connection);
+}
+
 static void an_answer_split_at_every_byte_is_the_same_answer(void **state)
 {
     struct rig *const rig = *state;
@@ -530,6 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIGGED(a_good_answer_gives_a_connection_and_no_byte_behind_it_is_lost),
+        RIGGED(tls_1_2_does_as_well),
         RIGGED(an_answer_split_at_every_byte_is_the_same_answer),
         RIGGED(a_dial_given_up_half_way_leaks_nothing),
         RIGGED(upgrade_answers_that_are_not_good_fail_the_upgrade),
