@@ -4,13 +4,14 @@
  *
  *     bench_transport [ROUNDS [FRAMES]]      default 9 rounds of 1000 frames a cell
  *
- * A server process writes one WebSocket frame a millisecond, each carrying the time just before its SSL_write. Two clients take
+ * A server process writes one WebSocket frame a millisecond, each carrying the time just before its SSL_write. Three clients take
  * it, in alternating rounds of the same run:
  *   bare  epoll_wait, SSL_read until WANT_READ, bytes counted to know when a frame is whole; nothing parsed, nothing checked;
- *   ours  epoll_wait, connection_read: the same, and framing, UTF-8, stamps and the drained verdict.
- * Measured is the time from that write to the frame in hand (after the last SSL_read; in on_message), at 600 B and 16 KiB, busy
- * (epoll_wait with timeout 0) and blocking. A round gives a pair of medians; printed are the medians over the rounds and the
- * median of the paired ratios, with the smallest and greatest: on a shared machine single rounds scatter. CPU is the client
+ *   ours  epoll_wait, connection_read: the same, and framing, UTF-8, stamps and the drained verdict;
+ *   lws   libwebsockets' client role, its receive buffers set to hold the whole frame; busy is lws_service(context, -1).
+ * Measured is the time from that write to the frame in hand (after the last SSL_read; in on_message; in the callback), at 600 B and 16 KiB, busy
+ * (epoll_wait with timeout 0) and blocking. A round gives a median for each; printed are the medians over the rounds and the
+ * median of the ratios paired by round, with the smallest and greatest: on a shared machine single rounds scatter. CPU is the client
  * thread's own, a frame, blocking rounds only. At the end: what framing alone costs, on bytes in memory.
  */
 #include "core/base.h"
@@ -20,6 +21,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <libwebsockets.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
@@ -52,6 +54,8 @@ struct result {
 static uint64_t samples_ns[FRAMES_MAX + WARMUP];
 static uint32_t sample_count;
 static uint64_t cpu_start_ns; /* once the handshake and the warm-up are behind us */
+static uint64_t cpu_end_ns;   /* at the last frame */
+static uint32_t cpu_end_at;   /* its number */
 
 static void must(bool is_true, const char *what)
 {
@@ -144,6 +148,8 @@ static void sample(const char *payload)
     samples_ns[sample_count++] = now_ns - strtoull(digits, NULL, 16);
     if (sample_count == WARMUP) {
         cpu_start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    } else if (sample_count == cpu_end_at) {
+        cpu_end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     }
 }
 
@@ -248,6 +254,57 @@ static void run_ours(struct dial_tls *tls, uint16_t port, const struct run *run)
     connection_destroy(connection);
 }
 
+static int on_lws(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *bytes, size_t size_bytes)
+{
+    (void)user;
+    (void)size_bytes;
+    switch ((int)reason) {
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        if (lws_is_first_fragment(wsi) && lws_is_final_fragment(wsi)) {
+            sample(bytes);
+        }
+        break;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        must(false, "libwebsockets: connect");
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static void run_lws(const char *ca_path, uint16_t port, const struct run *run)
+{
+    const struct lws_protocols protocols[] = {
+        {.name = "bench", .callback = on_lws, .rx_buffer_size = 2 * FRAME_BYTES}, {.name = NULL}};
+    const struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .client_ssl_ca_filepath = ca_path,
+        .pt_serv_buf_size = 2 * FRAME_BYTES,
+    };
+    lws_set_log_level(LLL_ERR, NULL);
+    struct lws_context *const context = lws_create_context(&info);
+    must(context != NULL, "lws_create_context");
+    const struct lws_client_connect_info connect = {
+        .context = context,
+        .address = "127.0.0.1",
+        .host = "localhost",
+        .origin = "localhost",
+        .path = "/",
+        .port = port,
+        .ssl_connection = LCCSCF_USE_SSL,
+        .local_protocol_name = "bench",
+    };
+    must(lws_client_connect_via_info(&connect) != NULL, "lws_client_connect_via_info");
+    while (sample_count < run->frames + WARMUP) {
+        (void)lws_service(context, run->is_busy ? -1 : 0);
+    }
+    lws_context_destroy(context);
+}
+
 /* ---- one measurement, and the table ---- */
 
 static int compare_u64(const void *left, const void *right)
@@ -270,7 +327,12 @@ struct clients {
     SSL_CTX *bare;
 };
 
-static struct result measure(const struct clients *clients, const struct run *run, bool is_ours)
+enum client { CLIENT_BARE, CLIENT_OURS, CLIENT_LWS, CLIENT_COUNT };
+
+static const char *const client_names[CLIENT_COUNT] = {"bare", "ours", "lws"};
+
+static struct result
+measure(const struct clients *clients, const struct run *run, enum client client)
 {
     uint16_t port = 0;
     const int listen_fd = peer_listen(&port);
@@ -282,54 +344,72 @@ static struct result measure(const struct clients *clients, const struct run *ru
     }
     (void)close(listen_fd);
     sample_count = 0;
-    if (is_ours) {
+    cpu_end_at = run->frames + WARMUP;
+    if (client == CLIENT_BARE) {
+        run_bare(clients->bare, port, run);
+    } else if (client == CLIENT_OURS) {
         run_ours(clients->tls, port, run);
     } else {
-        run_bare(clients->bare, port, run);
+        run_lws(clients->identity.ca_path, port, run);
     }
-    const uint64_t used_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start_ns;
     (void)waitpid(server, NULL, 0);
     must(sample_count == run->frames + WARMUP, "frames");
     qsort(samples_ns + WARMUP, run->frames, sizeof(samples_ns[0]), compare_u64);
     return (struct result){
         .p50_us = (double)samples_ns[WARMUP + run->frames / 2] / 1e3,
-        .cpu_us = (double)used_ns / 1e3 / run->frames,
+        .cpu_us = (double)(cpu_end_ns - cpu_start_ns) / 1e3 / run->frames,
     };
+}
+
+/* Sorts in place. */
+static double median(double *values, uint32_t count)
+{
+    qsort(values, count, sizeof(values[0]), compare_double);
+    return values[count / 2];
+}
+
+static void print_client(const struct run *run,
+                         enum client client,
+                         const struct result (*rounds_of)[CLIENT_COUNT],
+                         uint32_t rounds)
+{
+    double p50_us[ROUNDS_MAX];
+    double ratio[ROUNDS_MAX];
+    double cpu_us[ROUNDS_MAX];
+    for (uint32_t i = 0; i < rounds; i++) {
+        p50_us[i] = rounds_of[i][client].p50_us;
+        cpu_us[i] = rounds_of[i][client].cpu_us;
+        ratio[i] = p50_us[i] / rounds_of[i][CLIENT_BARE].p50_us;
+    }
+    const double middle = median(ratio, rounds);
+    printf("%6zu B  %-8s  %-4s  p50 %6.1f us",
+           run->payload_bytes,
+           run->is_busy ? "busy" : "blocking",
+           client_names[client],
+           median(p50_us, rounds));
+    if (!run->is_busy) {
+        printf("  cpu %5.1f us", median(cpu_us, rounds));
+    }
+    if (client != CLIENT_BARE) {
+        printf("  ratio %.2f (%.2f-%.2f)", middle, ratio[0], ratio[rounds - 1]);
+    }
+    printf("\n");
 }
 
 static void measure_cell(const struct clients *clients, const struct run *run, uint32_t rounds)
 {
-    double bare_us[ROUNDS_MAX];
-    double ours_us[ROUNDS_MAX];
-    double ratio[ROUNDS_MAX];
-    double cpu_ratio[ROUNDS_MAX];
+    static struct result rounds_of[ROUNDS_MAX][CLIENT_COUNT];
     for (uint32_t i = 0; i < rounds; i++) {
-        const bool ours_first = i % 2 == 1;
-        const struct result first = measure(clients, run, ours_first);
-        const struct result second = measure(clients, run, !ours_first);
-        const struct result *const bare = ours_first ? &second : &first;
-        const struct result *const ours = ours_first ? &first : &second;
-        bare_us[i] = bare->p50_us;
-        ours_us[i] = ours->p50_us;
-        ratio[i] = ours->p50_us / bare->p50_us;
-        cpu_ratio[i] = ours->cpu_us / bare->cpu_us;
+        for (uint32_t turn = 0; turn < CLIENT_COUNT;
+             turn++) { /* each goes first in a third of the rounds */
+            const enum client client = (enum client)((i + turn) % CLIENT_COUNT);
+            rounds_of[i][client] = measure(clients, run, client);
+        }
     }
-    qsort(bare_us, rounds, sizeof(double), compare_double);
-    qsort(ours_us, rounds, sizeof(double), compare_double);
-    qsort(ratio, rounds, sizeof(double), compare_double);
-    qsort(cpu_ratio, rounds, sizeof(double), compare_double);
-    printf("%6zu B  %-8s  bare p50 %6.1f us  ours p50 %6.1f us  ratio %.2f (%.2f-%.2f)",
-           run->payload_bytes,
-           run->is_busy ? "busy" : "blocking",
-           bare_us[rounds / 2],
-           ours_us[rounds / 2],
-           ratio[rounds / 2],
-           ratio[0],
-           ratio[rounds - 1]);
-    if (!run->is_busy) {
-        printf("  cpu ratio %.2f", cpu_ratio[rounds / 2]);
+    for (uint32_t client = 0; client < CLIENT_COUNT; client++) {
+        print_client(
+            run, (enum client)client, (const struct result(*)[CLIENT_COUNT])rounds_of, rounds);
     }
-    printf("\n");
     (void)fflush(stdout);
 }
 
