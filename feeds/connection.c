@@ -187,8 +187,11 @@ static int send_frame(struct connection *connection,
                       size_t reserve_bytes)
 {
     struct buffer *const unsent = &connection->unsent;
-    if (connection->is_ended || connection->close_is_sent || connection->socket->write_errno != 0) {
+    if (connection->is_ended) {
         return -EPIPE;
+    }
+    if (connection->close_is_sent || connection->socket->write_errno != 0) {
+        return -ENOTCONN;
     }
     buffer_compact(unsent);
     const size_t room_bytes = unsent->capacity_bytes - unsent->end;
@@ -259,7 +262,7 @@ int connection_send_close(struct connection *connection, uint16_t code, const ch
 int connection_flush(struct connection *connection)
 {
     flush(connection);
-    return connection->is_ended || connection->socket->write_errno != 0 ? -EPIPE : 0;
+    return connection->is_ended ? -EPIPE : 0;
 }
 
 /* ---- receiving ---- */

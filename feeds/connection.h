@@ -111,8 +111,9 @@ enum connection_status connection_read(struct connection *connection,
 
 /** Queue a frame and write what the socket takes. The rest goes out by connection_flush() when connection_events() has EPOLLOUT.
  *
- *  Return 0; -ENOBUFS no room in the send buffer (nothing queued); -EINVAL too long or a bad close
- *  code; -EPIPE the connection has ended or a close frame was already sent.
+ *  Return 0; -ENOBUFS no room in the send buffer (nothing queued); -EINVAL too long or a bad close code; -ENOTCONN nothing can be
+ *  sent any more (a close frame is out, or the socket refused), but what was received can still be read and will tell how it
+ *  ended: poll on; -EPIPE it has ended, see connection_report().
  */
 int connection_send_text(struct connection *connection, const char *text, size_t text_bytes);
 /** Own stamped ping: its payload is mono_ns, 8 bytes; the pong brings it back. See connection_pong_stamp(). */
@@ -123,8 +124,7 @@ int connection_send_close(struct connection *connection, uint16_t code, const ch
 /** The stamp a pong echoes, 0 if the pong is not an answer to connection_send_ping(). */
 uint64_t connection_pong_stamp(const struct websocket_message *pong);
 
-/** Writes what is queued. Returns 0 (look at connection_events() again), or -EPIPE: nothing can be written any more; keep reading,
- *  for the reading side tells how it ended, perhaps by a close frame already received. */
+/** Writes what is queued. Returns 0 (look at connection_events() again), or -EPIPE: it has ended, see connection_report(). */
 int connection_flush(struct connection *connection);
 
 int connection_fd(const struct connection *connection);

@@ -495,7 +495,8 @@ short dial_events(const struct dial *dial)
 
 uint64_t dial_deadline_mono_ns(const struct dial *dial)
 {
-    return dial->deadline_mono_ns;
+    return dial->status == DIAL_BUSY ? dial->deadline_mono_ns
+                                     : 0; /* an outcome should be fetched at once */
 }
 
 enum link_phase dial_phase(const struct dial *dial)

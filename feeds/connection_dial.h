@@ -62,8 +62,8 @@ enum dial_status dial_advance(struct dial *dial, uint64_t now_mono_ns);
 
 int dial_fd(
     const struct dial *dial); /* may change at every dial_advance(); -1 after DONE or FAILED */
-short dial_events(const struct dial *dial); /* POLLIN or POLLOUT */
-uint64_t dial_deadline_mono_ns(const struct dial *dial);
+short dial_events(const struct dial *dial);              /* POLLIN or POLLOUT */
+uint64_t dial_deadline_mono_ns(const struct dial *dial); /* 0 once DONE or FAILED */
 enum link_phase dial_phase(const struct dial *dial);
 
 /** After DIAL_DONE, once: the connection, now the caller's. No byte behind the upgrade answer is lost. */

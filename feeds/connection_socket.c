@@ -50,7 +50,7 @@ static int socket_write(BIO *bio, const char *bytes, int size_bytes)
         if (sent >= 0) {
             return (int)sent;
         }
-        if (!would_block(errno)) {
+        if (!would_block(errno) && errno != ENOBUFS && errno != ENOMEM) {
             socket->write_errno = errno;
         }
     }

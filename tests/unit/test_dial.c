@@ -465,6 +465,19 @@ static void a_closed_port_is_refused_by_its_errno(void **state)
     expect_failure(rig, LINK_TCP, LINK_END_ERROR, ECONNREFUSED);
 }
 
+static void an_address_that_cannot_even_be_tried_fails_without_waiting(void **state)
+{
+    struct rig *const rig = *state;
+    struct dial_params params = params_of(rig);
+    params.address =
+        "255.255.255.255:443"; /* TCP to the broadcast address is refused by our own kernel */
+    start(rig, &params);
+    assert_true(dial_deadline_mono_ns(rig->dial) <= START_NS);
+    assert_int_equal(dial_advance(rig->dial, START_NS), DIAL_FAILED);
+    assert_int_equal(dial_report(rig->dial)->how, LINK_END_ERROR);
+    assert_true(dial_report(rig->dial)->code > 0);
+}
+
 static void a_name_is_resolved_beside_and_its_addresses_are_tried_in_turn(void **state)
 {
     struct rig *const rig = *state;
@@ -563,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_ca_file_that_is_none_is_a_named_error),
         RIGGED(each_phase_has_its_own_time),
         RIGGED(a_closed_port_is_refused_by_its_errno),
+        RIGGED(an_address_that_cannot_even_be_tried_fails_without_waiting),
         RIGGED(a_name_is_resolved_beside_and_its_addresses_are_tried_in_turn),
         cmocka_unit_test(a_lookup_nobody_waits_for_any_more_frees_itself),
         RIGGED(what_cannot_be_dialled_is_refused_at_once),
