@@ -301,6 +301,9 @@ static void arrive(struct detector *detector, struct arrival *a)
 {
     struct stream *stream = a->stream;
     struct leg *leg = a->leg;
+    if (a->recv_ns != 0) {
+        carrier_imply(detector, a->carrier, a->recv_ns);
+    }
     stream->view.frames++;
     a->carrier->data_frames++;
     a->is_first_push = leg->push_pending;
@@ -320,8 +323,7 @@ static void arrive(struct detector *detector, struct arrival *a)
     if (a->recv_ns > stream->view.last_recv_ns) {
         stream->view.last_recv_ns = a->recv_ns;
     }
-    if (!leg->started || !carrier_is_live(a->carrier)) {
-        carrier_delivers(detector, a->carrier, a->recv_ns);
+    if (!leg->started) {
         start_seen(detector, leg, a->carrier, a->recv_ns);
     }
     silence_end(detector, stream, a->recv_ns);
@@ -343,7 +345,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     arrive(detector, &a);
     stream_changed(detector, a.stream);
     if (stream_is_user(a.stream)) {
-        user_event(detector, a.stream, recv_ns);
+        user_event(detector, a.stream, a.carrier, recv_ns);
         return;
     }
     sequence_apply(detector, &a);

@@ -110,6 +110,14 @@ static uint64_t other_routes_frames(const struct detector *detector, const struc
     return frames;
 }
 
+static void sockets_renew(struct detector *detector, const struct carrier *carrier)
+{
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        user_socket(detector, &detector->streams[detector->legs[at].stream]);
+    }
+}
+
 void carrier_up(struct detector *detector,
                 struct carrier *carrier,
                 const struct event *event,
@@ -121,24 +129,58 @@ void carrier_up(struct detector *detector,
     carrier->up_ns = at_ns;
     carrier->acks_expected = event->link.code > 0 ? (uint32_t)event->link.code : 0;
     carrier->other_frames_at_up = other_routes_frames(detector, carrier);
-    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
-         at = detector->legs[at].next_of_carrier) {
-        user_socket(detector, &detector->streams[detector->legs[at].stream], at_ns);
-    }
+    sockets_renew(detector, carrier);
     if (carrier->acks_expected == 0) {
         legs_ready(detector, carrier);
     }
     start_arm(detector, carrier, at_ns);
 }
 
-/* Data came over it: it lives, even if nobody said so (a recording without its opening). */
+static bool carries_all_of(struct detector *detector,
+                           const struct carrier *carrier,
+                           const struct carrier *other)
+{
+    for (uint32_t at = other->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_carrier) {
+        if (leg_find(detector, detector->legs[at].stream, carrier_index(detector, carrier)) ==
+            NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Made after another of its route went down, with all of that one's streams: it stands in its place. */
+static void
+predecessors_clear(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
+{
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        struct carrier *other = &detector->carriers[i];
+        struct fault *down = &other->faults[CARRIER_DOWN];
+        if (down->id != 0 && !carrier_is_live(other) && other->venue == carrier->venue &&
+            other->route == carrier->route && down->onset_ns <= carrier->up_ns &&
+            carries_all_of(detector, carrier, other)) {
+            fault_clear(detector, down, at_ns);
+        }
+    }
+}
+
+/* Data came over a connection nobody announced (a recording without its opening): it lives, and a new life begins. */
+void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    if (LIKELY(carrier_is_live(carrier))) {
+        return;
+    }
+    carrier_restart(detector, carrier, CARRIER_IMPLIED);
+    carrier->up_ns = at_ns;
+    sockets_renew(detector, carrier);
+    legs_ready(detector, carrier);
+}
+
+/* The first data of its life. */
 void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
-    if (!carrier_is_live(carrier)) {
-        carrier_restart(detector, carrier, CARRIER_IMPLIED);
-        legs_ready(detector, carrier);
-    }
     fault_clear(detector, &carrier->faults[CARRIER_DOWN], at_ns);
+    predecessors_clear(detector, carrier, at_ns);
 }
 
 /* An OKX answer names its stream; a Binance answer its request, and only all of them together make the inventory whole. */
@@ -158,6 +200,11 @@ void ack_apply(struct detector *detector,
             leg_ready(detector, leg);
             leg->push_pending = detector->streams[leg->stream].traits.first_push_is_old;
         }
+    }
+    if (carrier->state == CARRIER_UP) {
+        start_arm(detector,
+                  carrier,
+                  at_ns); /* requests go out one by one: the wait is from the last answer */
     }
     if (carrier->acks >= carrier->acks_expected) {
         carrier->acks_due_ns = DEADLINE_NEVER;
@@ -215,16 +262,16 @@ static void down_raise(struct detector *detector,
     fault_raise(detector, &carrier->faults[CARRIER_DOWN], &down);
 }
 
-/* Streams that nothing carries any more: their silence is explained. */
-static void streams_orphaned(struct detector *detector, const struct carrier *carrier)
+/* Silence of a stream that nothing carries any more is explained. */
+static void streams_leave(struct detector *detector, const struct carrier *carrier)
 {
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
         if (stream->view.legs_up == 0) {
             silence_arm(detector, stream, 0);
-            user_socket(detector, stream, 0);
         }
+        user_socket(detector, stream);
     }
 }
 
@@ -239,7 +286,9 @@ void carrier_down(struct detector *detector,
         return; /* what failed is another life of it: this one goes on */
     }
     struct fault *down = &carrier->faults[CARRIER_DOWN];
-    if (down->id != 0 && !carrier_is_live(carrier)) {
+    if (down->id != 0 && event->link.how == LINK_END_LOCAL) {
+        fault_clear(detector, down, at_ns); /* we want it no more */
+    } else if (down->id != 0 && !carrier_is_live(carrier)) {
         fault_repeat(detector, down); /* one more attempt: the evidence stays that of the end */
         return;
     }
@@ -249,7 +298,7 @@ void carrier_down(struct detector *detector,
     if (event->link.how != LINK_END_LOCAL) {
         down_raise(detector, carrier, &event->link, at_ns);
     }
-    streams_orphaned(detector, carrier);
+    streams_leave(detector, carrier);
 }
 
 /* ---- notices ------------------------------------------------------------------------------------------------------------ */

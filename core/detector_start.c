@@ -271,6 +271,7 @@ void start_seen(struct detector *detector, struct leg *leg, struct carrier *carr
     }
     carrier->started = true;
     carrier->first_data_due_ns = DEADLINE_NEVER;
+    carrier_delivers(detector, carrier, at_ns);
     if (carrier->faults[CARRIER_START].id != 0) {
         fault_clear(detector, &carrier->faults[CARRIER_START], at_ns);
         start_arm(detector,

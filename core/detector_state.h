@@ -246,6 +246,7 @@ void carrier_down(struct detector *detector,
                   struct carrier *carrier,
                   const struct event *event,
                   uint64_t at_ns);
+void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_notice(struct detector *detector,
                     struct carrier *carrier,
@@ -289,9 +290,12 @@ void suspend_apply(struct detector *detector, const struct event *event, uint64_
 bool stall_explains(const struct detector *detector, uint64_t sent_ns);
 
 /* detector_user.c */
-void user_event(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void user_event(struct detector *detector,
+                struct stream *stream,
+                const struct carrier *carrier,
+                uint64_t at_ns);
 void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
-void user_socket(struct detector *detector, struct stream *stream, uint64_t since_ns);
+void user_socket(struct detector *detector, struct stream *stream);
 void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
 

@@ -35,14 +35,26 @@ static void user_extend_lease(struct detector *detector, struct stream *stream, 
                 at_ns);
 }
 
-void user_event(struct detector *detector, struct stream *stream, uint64_t at_ns)
+static void user_proof(struct detector *detector,
+                       struct stream *stream,
+                       const struct carrier *carrier,
+                       bool is_event,
+                       uint64_t at_ns)
 {
-    if (at_ns == 0) {
-        return;
+    if (at_ns == 0 || !carrier_is_live(carrier) || carrier->up_ns != stream->key.socket_since_ns) {
+        return; /* an old socket on its way out */
     }
-    key_lease_proof(&stream->key, at_ns, true);
+    key_lease_proof(&stream->key, at_ns, is_event);
     stream->view.unproven = stream->key.is_unproven;
     user_extend_lease(detector, stream, at_ns);
+}
+
+void user_event(struct detector *detector,
+                struct stream *stream,
+                const struct carrier *carrier,
+                uint64_t at_ns)
+{
+    user_proof(detector, stream, carrier, true, at_ns);
 }
 
 void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
@@ -50,18 +62,24 @@ void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_n
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
-        if (stream_is_user(stream) && carrier_is_live(carrier)) {
+        if (stream_is_user(stream)) {
             lease_settle(detector, stream, at_ns);
-            key_lease_proof(&stream->key, at_ns, false);
-            user_extend_lease(detector, stream, at_ns);
+            user_proof(detector, stream, carrier, false, at_ns);
         }
     }
 }
 
-/* since_ns 0: its last socket went. */
-void user_socket(struct detector *detector, struct stream *stream, uint64_t since_ns)
+/* The newest live connection is the socket that must prove itself; none: nothing can. */
+void user_socket(struct detector *detector, struct stream *stream)
 {
-    if (stream_is_user(stream)) {
+    uint64_t since_ns = 0;
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        const struct carrier *carrier = &detector->carriers[detector->legs[at].connection];
+        if (carrier_is_live(carrier) && carrier->up_ns > since_ns) {
+            since_ns = carrier->up_ns;
+        }
+    }
+    if (stream_is_user(stream) && since_ns != stream->key.socket_since_ns) {
         key_lease_socket(&stream->key, since_ns);
         stream->view.unproven = true;
         stream_changed(detector, stream);
