@@ -257,6 +257,18 @@ static const char *advice_on_errno(int error)
     }
 }
 
+static void error_tell(const char *path, int error, char *error_text, size_t error_text_bytes)
+{
+    const char *advice = advice_on_errno(error);
+    if (error_text_bytes > 0) {
+        (void)snprintf(error_text,
+                       error_text_bytes,
+                       "%s:1:1: %s",
+                       path,
+                       advice != NULL ? advice : strerror(error));
+    }
+}
+
 int config_load(const char *path,
                 struct config **ret_config,
                 char *error_text,
@@ -267,13 +279,9 @@ int config_load(const char *path,
     int result = bytes != NULL ? file_read(path, bytes, &size_bytes) : -ENOMEM;
     if (result == 0) {
         result = config_parse(path, bytes, size_bytes, ret_config, error_text, error_text_bytes);
-    } else if (error_text_bytes > 0) {
-        const char *advice = advice_on_errno(-result);
-        (void)snprintf(error_text,
-                       error_text_bytes,
-                       "%s:1:1: %s",
-                       path,
-                       advice != NULL ? advice : strerror(-result));
+    } else {
+        error_tell(path, -result, error_text, error_text_bytes);
+        result = result == -ENOMEM ? result : -EINVAL;
     }
     free(bytes);
     return result;

@@ -52,7 +52,7 @@ struct config_venue {
     bool used;                 /* some stream is watched there */
     char *ws_url;              /* wss://host[:port] */
     char *rest_url;            /* https://host[:port] */
-    char *address;             /* connect here instead of resolving the host; NULL */
+    char *address;             /* numeric: connect here instead of resolving the hosts; NULL */
     char *ca_file;             /* NULL: the system's */
     uint64_t ping_interval_ns; /* own stamped WebSocket ping, 20 s; private sockets too */
     uint64_t max_age_ns;       /* make-before-break at this age: 23 h; OKX 0 = never */
@@ -107,8 +107,8 @@ struct config {
  *              place; what does not fit is counted in a last line. NUL-terminated; may be NULL with
  *              error_text_bytes 0
  *
- *  Returns 0; -EINVAL the file is wrong; -ENOENT, -EISDIR, -EFBIG (above CONFIG_BYTES_MAX) and
- *  other -errno: it cannot be read.
+ *  Returns 0; -EINVAL the file is wrong, is not there, may not be read, or is larger than
+ *  CONFIG_BYTES_MAX; -ENOMEM.
  *  Thread-safety: any thread; touches no global state. Cost: control plane, allocates.
  */
 int config_load(const char *path,

@@ -4,161 +4,305 @@
 #include "core/base.h"
 #include "core/clock.h"
 #include "feeds/names.h"
+#include "sentinel/config_near.h"
 #include "sentinel/rest.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define LIST_BYTES_MAX (64U * 1024U * 1024U)
 #define STEP_NS        1000000L
+#define NEAREST_MAX    16U /* after so many misses it is no slip of the pen */
 
-/* Where each venue lists its instruments. OKX asks for a kind at a time; options need a family and are not asked for. */
-static const struct {
+/* Where each venue lists its instruments, and how. OKX lists one kind at a time; options want a
+ * family each and are not asked for. facts: COIN-M says contractStatus where the others say
+ * status. */
+struct list {
     enum flatline_venue venue;
     const char *path;
-} LISTS[] = {
-    {FLATLINE_VENUE_BINANCE_SPOT, "/api/v3/exchangeInfo"},
-    {FLATLINE_VENUE_BINANCE_USDM, "/fapi/v1/exchangeInfo"},
-    {FLATLINE_VENUE_BINANCE_COINM, "/dapi/v1/exchangeInfo"},
-    {FLATLINE_VENUE_OKX, "/api/v5/public/instruments?instType=SPOT"},
-    {FLATLINE_VENUE_OKX, "/api/v5/public/instruments?instType=SWAP"},
-    {FLATLINE_VENUE_OKX, "/api/v5/public/instruments?instType=FUTURES"},
+    const char *array;
+    const char *symbol;
+    const char *status;
+    const char *trading; /* the status of an instrument that has data */
 };
 
+static const struct list lists[] = {
+    {FLATLINE_VENUE_BINANCE_SPOT, "/api/v3/exchangeInfo", "symbols", "symbol", "status", "TRADING"},
+    {FLATLINE_VENUE_BINANCE_USDM,
+     "/fapi/v1/exchangeInfo",
+     "symbols",
+     "symbol",
+     "status",
+     "TRADING"},
+    {FLATLINE_VENUE_BINANCE_COINM,
+     "/dapi/v1/exchangeInfo",
+     "symbols",
+     "symbol",
+     "contractStatus",
+     "TRADING"},
+    {FLATLINE_VENUE_OKX,
+     "/api/v5/public/instruments?instType=SPOT",
+     "data",
+     "instId",
+     "state",
+     "live"},
+    {FLATLINE_VENUE_OKX,
+     "/api/v5/public/instruments?instType=SWAP",
+     "data",
+     "instId",
+     "state",
+     "live"},
+    {FLATLINE_VENUE_OKX,
+     "/api/v5/public/instruments?instType=FUTURES",
+     "data",
+     "instId",
+     "state",
+     "live"},
+};
+
+struct instrument {
+    const char *symbol; /* borrowed from the body */
+    const char *status;
+    const char *trading;
+};
+
+/* What one venue lists, sorted by symbol. */
 struct listing {
-    json_t *roots[ARRAY_COUNT(LISTS)];
-    bool done;
-    json_t *root;
+    json_t *bodies[ARRAY_COUNT(lists)];
+    struct instrument *instruments;
+    size_t count;
+};
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+
+struct asked {
+    bool is_answered;
     int status;
+    json_t *body;
+    char why[96];
 };
 
 static void on_list(void *user, const struct rest_answer *answer)
 {
-    struct listing *listing = user;
-    listing->done = true;
-    listing->status = answer->status;
-    listing->root = answer->status == 200 ? json_loads(answer->body, 0, NULL) : NULL;
+    struct asked *asked = user;
+    json_error_t error;
+    asked->is_answered = true;
+    asked->status = answer->status;
+    (void)snprintf(asked->why, sizeof(asked->why), "%s", answer->text);
+    if (answer->status == 200) {
+        asked->body = json_loadb(answer->body, answer->body_bytes, JSON_REJECT_DUPLICATES, &error);
+        if (asked->body == NULL) {
+            (void)snprintf(asked->why, sizeof(asked->why), "not JSON: %.80s", error.text);
+        }
+    }
 }
 
-static int list_fetch(struct rest *rest, size_t index, struct listing *listing, FILE *out)
+/* Asks for one list and waits; bounded by the call's own time limit. NULL: said why on out. */
+static json_t *list_fetch(struct rest *rest, const struct list *list, FILE *out)
 {
-    const struct rest_request request = {.venue = (uint32_t)LISTS[index].venue,
+    struct asked asked = {.is_answered = false};
+    const struct rest_request request = {.venue = (uint32_t)list->venue,
                                          .method = "GET",
-                                         .path = LISTS[index].path,
+                                         .path = list->path,
                                          .body_bytes_max = LIST_BYTES_MAX,
                                          .on_answer = on_list,
-                                         .user = listing};
-    listing->done = false;
-    listing->root = NULL;
-    int result = rest_ask(rest, &request, clock_mono_ns());
-    while (result == 0 && !listing->done) { /* bounded: by the call's own time limit */
+                                         .user = &asked};
+    const int result = rest_ask(rest, &request, clock_mono_ns());
+    if (result != 0) {
+        (void)snprintf(asked.why, sizeof(asked.why), "%s", strerror(-result));
+    }
+    while (result == 0 && !asked.is_answered) {
         const struct timespec step = {0, STEP_NS};
         (void)nanosleep(&step, NULL);
         (void)rest_service(rest, clock_mono_ns());
     }
-    listing->roots[index] = listing->root;
-    if (listing->root == NULL) {
+    if (asked.body == NULL) {
         (void)fprintf(out,
-                      "%s: cannot ask %s: HTTP %d\n",
-                      venue_facts(LISTS[index].venue)->name,
-                      LISTS[index].path,
-                      listing->status);
-        return -EIO;
+                      "%s: cannot ask for its instruments, %s: HTTP %d %s\n",
+                      venue_facts(list->venue)->name,
+                      list->path,
+                      asked.status,
+                      asked.why);
+    }
+    return asked.body;
+}
+
+/* ---- one venue's instruments -------------------------------------------------------------------- */
+
+static int instrument_compare(const void *left, const void *right)
+{
+    const struct instrument *a = left;
+    const struct instrument *b = right;
+    return strcmp(a->symbol, b->symbol);
+}
+
+static int listing_add(struct listing *listing, const struct list *list, const json_t *body)
+{
+    const json_t *all = json_object_get(body, list->array);
+    const size_t more = json_array_size(all);
+    struct instrument *grown =
+        realloc(listing->instruments, (listing->count + more + 1U) * sizeof(*grown));
+    if (grown == NULL) {
+        return -ENOMEM;
+    }
+    listing->instruments = grown;
+    for (size_t i = 0; i < more; i++) {
+        const json_t *one = json_array_get(all, i);
+        const char *symbol = json_string_value(json_object_get(one, list->symbol));
+        const char *status = json_string_value(json_object_get(one, list->status));
+        if (symbol != NULL) {
+            grown[listing->count++] =
+                (struct instrument){symbol, status != NULL ? status : "", list->trading};
+        }
     }
     return 0;
 }
 
-static const char *text_at(const json_t *object, const char *key)
+static void listing_free(struct listing *listing)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-/* The instrument's status in the venue's word, NULL if it is not listed. */
-static const char *status_of(const json_t *root, struct span symbol, const char **ret_wanted)
-{
-    const bool okx = json_object_get(root, "data") != NULL;
-    const json_t *all = json_object_get(root, okx ? "data" : "symbols");
-    *ret_wanted = okx ? "live" : "TRADING";
-    size_t index;
-    const json_t *one;
-    json_array_foreach(all, index, one)
-    {
-        if (span_equals(symbol, text_at(one, okx ? "instId" : "symbol"))) {
-            /* facts: COIN-M says contractStatus where the others say status */
-            const char *status = text_at(one, okx ? "state" : "status");
-            return status[0] != '\0' ? status : text_at(one, "contractStatus");
-        }
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        json_decref(listing->bodies[i]);
     }
-    return NULL;
+    free(listing->instruments);
 }
 
 static int
-stream_check(const struct listing *listing, const struct config_stream *stream, FILE *out)
+listing_fetch(struct listing *listing, struct rest *rest, enum flatline_venue venue, FILE *out)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        if (lists[i].venue != venue) {
+            continue;
+        }
+        listing->bodies[i] = list_fetch(rest, &lists[i], out);
+        if (listing->bodies[i] == NULL) {
+            return -EIO;
+        }
+        const int result = listing_add(listing, &lists[i], listing->bodies[i]);
+        if (result != 0) {
+            return result;
+        }
+    }
+    if (listing->count == 0) {
+        (void)fprintf(out, "%s: lists no instrument at all\n", venue_facts(venue)->name);
+        return -EIO;
+    }
+    qsort(listing->instruments, listing->count, sizeof(*listing->instruments), instrument_compare);
+    return 0;
+}
+
+/* ---- streams against them ----------------------------------------------------------------------- */
+
+/* Streams of one listed instrument. Not so: the account's, all symbols at once, OKX's
+ * instrument types, and its options, which end in -C or -P and were not asked for. */
+static bool is_of_instrument(const struct config_stream *stream, struct span symbol)
+{
+    const bool is_okx = stream->traits.venue == FLATLINE_VENUE_OKX;
+    const char *end = symbol.bytes + symbol.size_bytes;
+    const bool is_option =
+        symbol.size_bytes > 2 && end[-2] == '-' && (end[-1] == 'C' || end[-1] == 'P');
+    return stream->traits.stream_class != FLATLINE_CLASS_USER && !span_equals(symbol, "*") &&
+           !(is_okx && (is_option || memchr(symbol.bytes, '-', symbol.size_bytes) == NULL));
+}
+
+static void missing_tell(const struct listing *listing,
+                         const struct config_stream *stream,
+                         const char *symbol,
+                         uint32_t misses,
+                         FILE *out)
+{
+    struct near near = {.word = symbol};
+    for (size_t i = 0; misses < NEAREST_MAX && i < listing->count; i++) {
+        if (strcmp(listing->instruments[i].status, listing->instruments[i].trading) == 0) {
+            near_offer(&near, listing->instruments[i].symbol);
+        }
+    }
+    (void)fprintf(out,
+                  "%s: %s does not list %s; write %s\n",
+                  stream->name,
+                  venue_facts(stream->traits.venue)->name,
+                  symbol,
+                  near.best != NULL ? near.best : "a symbol that it lists");
+}
+
+static bool stream_check(const struct listing *listing,
+                         const struct config_stream *stream,
+                         uint32_t misses,
+                         FILE *out)
 {
     enum flatline_venue venue;
     struct span symbol;
     struct span channel;
-    if (!names_split(stream->name, &venue, &symbol, &channel) || span_equals(symbol, "*") ||
-        stream->traits.stream_class == FLATLINE_CLASS_USER) {
-        return 0;
+    char text[FLATLINE_NAME_BYTES];
+    if (!names_split(stream->name, &venue, &symbol, &channel) ||
+        !is_of_instrument(stream, symbol)) {
+        return true;
     }
-    bool asked = false;
-    for (size_t i = 0; i < ARRAY_COUNT(LISTS); i++) {
-        if (LISTS[i].venue != venue || listing->roots[i] == NULL) {
-            continue;
-        }
-        asked = true;
-        const char *wanted = NULL;
-        const char *status = status_of(listing->roots[i], symbol, &wanted);
-        if (status != NULL && strcmp(status, wanted) == 0) {
-            return 0;
-        }
-        if (status != NULL) {
-            (void)fprintf(out, "%s: the venue says %s\n", stream->name, status);
-            return -EINVAL;
-        }
+    (void)snprintf(text, sizeof(text), "%.*s", (int)symbol.size_bytes, symbol.bytes);
+    const struct instrument key = {.symbol = text};
+    const struct instrument *found =
+        bsearch(&key, listing->instruments, listing->count, sizeof(key), instrument_compare);
+    if (found == NULL) {
+        missing_tell(listing, stream, text, misses, out);
+        return false;
     }
-    if (asked) {
+    if (strcmp(found->status, found->trading) != 0) {
         (void)fprintf(out,
-                      "%s: the venue does not list %.*s\n",
+                      "%s: %s says %s is %s, and it will be silent; remove it, or wait for %s\n",
                       stream->name,
-                      (int)symbol.size_bytes,
-                      symbol.bytes);
+                      venue_facts(venue)->name,
+                      text,
+                      found->status,
+                      found->trading);
+        return false;
     }
-    return asked ? -EINVAL : 0;
+    return true;
+}
+
+static int
+venue_check(struct rest *rest, const struct config *config, enum flatline_venue venue, FILE *out)
+{
+    const struct config_venue *place = &config->venues[venue];
+    struct listing listing = {.count = 0};
+    uint32_t misses = 0;
+    int result =
+        rest_add_venue(rest, (uint32_t)venue, place->rest_url, place->address, place->ca_file);
+    if (result != 0) {
+        (void)fprintf(out,
+                      "%s: cannot ask %s: %s\n",
+                      venue_facts(venue)->name,
+                      place->rest_url,
+                      strerror(-result));
+        return -EIO;
+    }
+    result = listing_fetch(&listing, rest, venue, out);
+    for (uint32_t i = 0; result == 0 && i < config->stream_count; i++) {
+        const struct config_stream *stream = &config->streams[i];
+        if (stream->traits.venue == venue && !stream_check(&listing, stream, misses, out)) {
+            misses++;
+        }
+    }
+    listing_free(&listing);
+    return result != 0 ? result : misses > 0 ? -EINVAL : 0;
 }
 
 int config_online(const struct config *config, FILE *out)
 {
-    struct listing listing = {0};
     struct rest *rest = NULL;
     int result = rest_create(&rest);
-    for (size_t i = 0; result == 0 && i < ARRAY_COUNT(LISTS); i++) {
-        const struct config_venue *venue = &config->venues[LISTS[i].venue];
-        if (!venue->used) {
-            continue;
-        }
-        if (i == 0 || LISTS[i].venue != LISTS[i - 1].venue) {
-            result = rest_add_venue(
-                rest, (uint32_t)LISTS[i].venue, venue->rest_url, venue->address, venue->ca_file);
-        }
-        if (result == 0) {
-            result = list_fetch(rest, i, &listing, out);
-        }
+    if (result != 0) {
+        return result;
     }
-    int verdict = 0;
-    for (uint32_t i = 0; i < config->stream_count; i++) {
-        if (stream_check(&listing, &config->streams[i], out) != 0) {
-            verdict = -EINVAL;
+    for (int i = 0; i < CONFIG_VENUES; i++) {
+        if (config->venues[i].used) {
+            const int one = venue_check(rest, config, (enum flatline_venue)i, out);
+            /* A wrong symbol is the graver news: it will not mend itself. */
+            result = one == -EINVAL || result == 0 ? one : result;
         }
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(LISTS); i++) {
-        json_decref(listing.roots[i]);
     }
     rest_destroy(rest);
-    return result != 0 ? result : verdict;
+    return result;
 }

@@ -209,23 +209,7 @@ enum url_result url_check(const char *text, const char *scheme)
 
 bool address_check(const char *text)
 {
-    char copy[INET6_ADDRSTRLEN];
     struct in_addr address4;
     struct in6_addr address6;
-    if (text[0] == '[') {
-        const char *close = strchr(text, ']');
-        return close != NULL && bracket_check(text + 1, (size_t)(close - text - 1)) &&
-               (close[1] == '\0' || (close[1] == ':' && port_check(close + 2)));
-    }
-    if (inet_pton(AF_INET6, text, &address6) == 1) {
-        return true;
-    }
-    const size_t host_bytes = strcspn(text, ":");
-    if (host_bytes >= sizeof(copy)) {
-        return false;
-    }
-    memcpy(copy, text, host_bytes);
-    copy[host_bytes] = '\0';
-    return inet_pton(AF_INET, copy, &address4) == 1 &&
-           (text[host_bytes] == '\0' || port_check(text + host_bytes + 1));
+    return inet_pton(AF_INET, text, &address4) == 1 || inet_pton(AF_INET6, text, &address6) == 1;
 }

@@ -48,7 +48,7 @@ enum url_result {
 /** `scheme://host[:port]` and nothing more; host is a DNS name, IPv4, or IPv6 in brackets. */
 enum url_result url_check(const char *text, const char *scheme);
 
-/** `127.0.0.1`, `127.0.0.1:9443`, `::1`, `[::1]:9443`. */
+/** `127.0.0.1` or `::1`: no name, no port. */
 bool address_check(const char *text);
 
 #endif

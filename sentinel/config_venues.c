@@ -88,8 +88,8 @@ static void read_address(struct reading *reading,
     if (!address_check(text)) {
         problem_add(reading->problems,
                     value->mark,
-                    "address: %s is not a numeric address; write e.g. 127.0.0.1, 127.0.0.1:9443 or "
-                    "\"[::1]:9443\" (names go to ws: and rest:)",
+                    "address: %s is not a numeric address; write e.g. 127.0.0.1 or \"::1\", and "
+                    "names and ports in ws: and rest:",
                     quote_text(&quote, text));
         return;
     }

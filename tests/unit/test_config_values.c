@@ -148,17 +148,9 @@ static void addresses_are_a_scheme_a_host_and_a_port_and_nothing_else(void **sta
 
 static void numeric_addresses_are_told_from_names(void **state)
 {
-    static const char *const good[] = {
-        "127.0.0.1", "127.0.0.1:9443", "::1", "[::1]", "[::1]:9443", "2001:db8::7"};
-    static const char *const bad[] = {"",
-                                      "localhost",
-                                      "127.0.0.1:",
-                                      "127.0.0.1:0",
-                                      "[::1",
-                                      "127.0.0",
-                                      "[::1]9443",
-                                      "1.2.3.4:99999",
-                                      "[127.0.0.1]:1"};
+    static const char *const good[] = {"127.0.0.1", "::1", "2001:db8::7"};
+    static const char *const bad[] = {
+        "", "localhost", "127.0.0.1:9443", "[::1]", "[::1]:9443", "127.0.0", "127.0.0.1 "};
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
         if (!address_check(good[i])) {
