@@ -37,7 +37,10 @@ static bool frame_read(struct span text, struct frame *ret_frame)
     json_enter_object(&scan);
     while (json_next_key(&scan, &key)) {
         const unsigned field = binance_field_of(key);
-        if ((field == FIELD_DATA || field == FIELD_WRAPPED) && json_peek(&scan) == '{') {
+        /* `data` is what counts where both are; which of them comes first is not. */
+        const bool is_payload =
+            field == FIELD_DATA || (field == FIELD_WRAPPED && !has(&ret_frame->outer, FIELD_DATA));
+        if (is_payload && json_peek(&scan) == '{') {
             json_fields_read(&scan, binance_field_of, &ret_frame->inner);
             value = (struct json_value){.kind = JSON_KIND_OBJECT};
         } else {
@@ -466,11 +469,14 @@ binance_decode(const struct codec *codec, struct span text, struct event *ret_ev
         return CODEC_MALFORMED;
     }
     const uint8_t wrapped = json_field(&frame.outer, FIELD_WRAPPED)->kind;
-    if (has(&frame.outer, FIELD_ARG) || wrapped == JSON_KIND_STRING) {
+    if (has(&frame.outer, FIELD_ARG)) {
         return CODEC_IGNORED; /* OKX */
     }
     if (has(&frame.outer, FIELD_STREAM)) {
         return envelope_decode(codec, &frame, ret_event);
+    }
+    if (wrapped == JSON_KIND_STRING) {
+        return CODEC_IGNORED; /* an answer of OKX */
     }
     if (wrapped == JSON_KIND_OBJECT) {
         return wrapped_decode(codec, &frame.inner, ret_event);
