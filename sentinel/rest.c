@@ -3,6 +3,7 @@
 
 #include "core/base.h"
 #include "core/clock.h"
+#include "feeds/connection_resolve.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -33,7 +34,7 @@ struct call {
     char *body;
     size_t body_bytes;
     size_t body_room;
-    struct gaicb lookup;
+    struct resolve *lookup;
     struct rest_answer answer;
     char text[TEXT_BYTES];
     uint64_t deadline_mono_ns;
@@ -96,10 +97,8 @@ static void call_answer(struct call *call, const char *text)
 
 static void call_free(struct call *call)
 {
-    if (call->lookup.ar_result != NULL) {
-        freeaddrinfo(call->lookup.ar_result);
-        call->lookup.ar_result = NULL;
-    }
+    resolve_abandon(call->lookup);
+    call->lookup = NULL;
     free(call->body);
     call->body = NULL;
     call->wsi = NULL;
@@ -239,35 +238,27 @@ static int call_connect(struct call *call, const char *address)
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
-static int lookup_begin(struct call *call, const char *host)
-{
-    static const struct addrinfo WANTED = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    call->lookup = (struct gaicb){.ar_name = host, .ar_request = &WANTED};
-    struct gaicb *list[] = {&call->lookup};
-    call->state = CALL_RESOLVING;
-    return getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) == 0 ? 0 : -EAGAIN;
-}
-
 static void lookup_follow(struct call *call)
 {
-    const int result = gai_error(&call->lookup);
-    if (result == EAI_INPROGRESS) {
+    struct resolve_result result;
+    if (!resolve_poll(call->lookup, &result)) {
         return;
     }
     char numeric[NUMERIC_BYTES];
-    const struct addrinfo *found = result == 0 ? call->lookup.ar_result : NULL;
-    if (found == NULL ||
-        getnameinfo(
-            found->ai_addr, found->ai_addrlen, numeric, sizeof(numeric), NULL, 0, NI_NUMERICHOST) !=
-            0) {
-        call->state = CALL_DYING;
-        call_answer(call, result != 0 ? gai_strerror(result) : "no address");
-        return;
-    }
-    if (!call->answered) {
+    const struct resolve_address *found = &result.addresses[0];
+    call->state = CALL_DYING;
+    if (result.gai_error != 0 || result.count == 0) {
+        call_answer(call, result.gai_error != 0 ? gai_strerror(result.gai_error) : "no address");
+    } else if (getnameinfo((const struct sockaddr *)&found->storage,
+                           found->size_bytes,
+                           numeric,
+                           sizeof(numeric),
+                           NULL,
+                           0,
+                           NI_NUMERICHOST) != 0) {
+        call_answer(call, "no numeric address");
+    } else if (!call->answered) {
         (void)call_connect(call, numeric);
-    } else {
-        call->state = CALL_DYING;
     }
 }
 
@@ -323,26 +314,16 @@ void rest_destroy(struct rest *rest)
         struct call *call = &rest->calls[i];
         call->answered = true; /* nobody is there to hear */
         call->told = true;
-        if (call->state == CALL_RESOLVING) {
-            const struct gaicb *list[] = {&call->lookup};
-            const struct timespec patience = {1, 0};
-            (void)gai_cancel(&call->lookup);
-            (void)gai_suspend(list, 1, &patience);
-        }
     }
     lws_context_destroy(rest->context);
-    bool stuck = false;
     for (size_t i = 0; i < REST_CALLS_MAX; i++) {
         struct call *call = &rest->calls[i];
         explicit_bzero(call->api_key, sizeof(call->api_key));
-        stuck |= call->state == CALL_RESOLVING && gai_error(&call->lookup) == EAI_INPROGRESS;
-        if (call->state != CALL_FREE && !stuck) {
+        if (call->state != CALL_FREE) {
             call_free(call);
         }
     }
-    if (!stuck) { /* a resolver that hangs still writes into its call: better a leak than a write into freed memory */
-        free(rest);
-    }
+    free(rest);
 }
 
 /* https://host[:port], nothing behind. */
@@ -463,7 +444,8 @@ int rest_ask(struct rest *rest, const struct rest_request *request, uint64_t now
         if (venue->address[0] != '\0') {
             (void)call_connect(call, venue->address);
         } else {
-            result = lookup_begin(call, venue->host);
+            call->state = CALL_RESOLVING;
+            result = resolve_start(venue->host, venue->port, &call->lookup);
         }
     }
     if (result != 0) {

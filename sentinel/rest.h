@@ -2,8 +2,8 @@
  *
  * rest.h - HTTPS requests to the venues, for the control thread: libwebsockets' client behind a small asynchronous face.
  *
- * Each answer comes to a callback, exactly once. Names are resolved beside the loop (getaddrinfo_a): libwebsockets 4.1.6 would
- * block in getaddrinfo. Certificates are always verified, against ca_file alone where one is given. A proxy from the environment is
+ * Each answer comes to a callback, exactly once. Names are resolved beside the loop: libwebsockets 4.1.6 would block
+ * in getaddrinfo. Certificates are always verified, against ca_file alone where one is given. A proxy from the environment is
  * not obeyed. A 429 or 418 silences the venue until its Retry-After; asking in between is answered without asking.
  */
 #ifndef FLATLINE_SENTINEL_REST_H
