@@ -16,6 +16,7 @@ command_main streams_command;
 command_main gates_command;
 command_main faults_command;
 command_main dump_command;
+command_main replay_command;
 
 struct command {
     const char *name;
@@ -34,6 +35,9 @@ struct command {
     C("streams", "the streams and what is fixed about them", streams_command)                      \
     C("gates", "the gates and their members", gates_command)                                       \
     C("faults", "the fault table, newest first", faults_command)                                   \
-    C("dump", "the whole segment, field by field", dump_command)
+    C("dump", "the whole segment, field by field", dump_command)                                   \
+    C("replay",                                                                                    \
+      "recorded frames through codec and detector: what would have been found",                    \
+      replay_command)
 
 #endif
