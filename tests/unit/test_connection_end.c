@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after the headers it needs */
@@ -179,6 +180,23 @@ static void writing_into_a_reset_that_said_nothing_tells_the_errno(void **state)
     assert_int_equal(connection_send_ping(rig->connection, 1), -EPIPE);
 }
 
+static void no_sigpipe_is_raised_even_once_the_kernel_has_forgotten_why(void **state)
+{
+    struct rig *const rig = *state;
+    int error = 0;
+    socklen_t error_bytes = sizeof(error);
+    peer_reset(&rig->peer);
+    usleep(20000);
+    const int fd = connection_fd(rig->connection);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes),
+                     0); /* takes ECONNRESET away */
+    assert_int_equal(error, ECONNRESET);
+    (void)connection_send_ping(rig->connection,
+                               1); /* EPIPE; with SIGPIPE's default disposition, the test's end */
+    assert_int_equal(read_ready(rig), CONNECTION_CLOSED);
+    expect_end(rig, LINK_END_ERROR, EPIPE, NULL);
+}
+
 static void a_damaged_record_is_tls_s_end(void **state)
 {
     struct rig *const rig = *state;
@@ -215,6 +233,7 @@ int main(void)
         RIGGED(a_reset_is_told_by_its_errno_after_what_came_before_it),
         RIGGED(writing_into_a_reset_raises_no_signal_and_hides_no_close_frame),
         RIGGED(writing_into_a_reset_that_said_nothing_tells_the_errno),
+        RIGGED(no_sigpipe_is_raised_even_once_the_kernel_has_forgotten_why),
         RIGGED(a_damaged_record_is_tls_s_end),
         RIGGED(the_first_end_is_the_true_one),
     };
