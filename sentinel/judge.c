@@ -94,6 +94,7 @@ int judge_create(const struct judge_setup *setup, struct judge **ret_judge)
         judge->round_trip[i] = publisher_connection_histogram(setup->publisher, i, 0);
     }
     judge->suspended_ns = suspended_now();
+    judge->published_deadline_ns = DETECTOR_NEVER;
     *ret_judge = judge;
     return 0;
 }
