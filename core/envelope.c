@@ -17,11 +17,12 @@ static void floor_set(struct envelope *envelope, int64_t floor_ns, uint64_t recv
 {
     envelope->floor_ns = floor_ns;
     envelope->floor_recv_ns = recv_mono_ns;
+    envelope->level_ns = floor_ns;
     envelope->run_count = 0;
     envelope->anchored = true;
 }
 
-/* The floor as it may have risen by now. It is computed from where it was last set, so that no number of frames can lose a
+/* The floor as far as it may have risen by now. It is computed from where it was last set, so that no number of frames can lose a
  * fraction of the rise. */
 static int64_t floor_at(const struct envelope *envelope, uint64_t recv_mono_ns)
 {
@@ -92,7 +93,7 @@ enum envelope_verdict envelope_feed(struct envelope *envelope,
         return ENVELOPE_SAMPLE;
     }
     const int64_t floor_ns = floor_at(envelope, recv_mono_ns);
-    if (sample_ns < floor_ns - ENVELOPE_JUMP_NS && !jump_confirmed(envelope, sample_ns)) {
+    if (sample_ns < envelope->level_ns - ENVELOPE_JUMP_NS && !jump_confirmed(envelope, sample_ns)) {
         return ENVELOPE_ABSURD;
     }
     if (sample_ns < floor_ns) {
@@ -101,6 +102,7 @@ enum envelope_verdict envelope_feed(struct envelope *envelope,
         return ENVELOPE_SAMPLE;
     }
     envelope->run_count = 0;
+    envelope->level_ns = floor_ns;
     *ret_excess_ns = (uint64_t)(sample_ns - floor_ns);
     return ENVELOPE_SAMPLE;
 }

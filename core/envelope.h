@@ -21,6 +21,7 @@
 struct envelope {
     int64_t floor_ns; /* receive minus exchange time, at floor_recv_ns */
     uint64_t floor_recv_ns;
+    int64_t level_ns;   /* where it stood at the last frame: what "far below" is measured from */
     int64_t run_min_ns; /* samples far below, that agree so far */
     int64_t run_max_ns;
     uint32_t run_count;

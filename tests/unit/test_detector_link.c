@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal: what happens to connections is told as it is, revokes and reopens what it must, and no verdict is passed beyond what is known
+ * drained. First data that does not come is noticed where a venue owes it, and only there.
+ * Method: connections going up and down on a virtual clock, watermarks by hand.
+ */
+#include "unit/detector_rig.h"
+
+static struct rig rig;
+
+enum { PUBLIC, MARKET };
+
+/* Stream 0 on connection 0 (route PUBLIC). */
+static void start(void)
+{
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    rig_start_one(&rig, &traits);
+}
+
+static uint32_t add_stream(bool pushes, uint64_t period_ns, uint32_t connection)
+{
+    struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    traits.pushes_on_subscribe = pushes;
+    traits.period_ns = period_ns;
+    const uint32_t stream = rig_stream(&rig, &traits);
+    rig_leg(&rig, stream, connection);
+    return stream;
+}
+
+static void drained(uint32_t connection, uint16_t epoch, uint64_t at_ns)
+{
+    detector_watermark(rig.detector, connection, epoch, at_ns);
+}
+
+/* ---- the watermark rule -------------------------------------------------------------------------------------------------- */
+
+static void no_lapse_is_found_beyond_the_watermark(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    drained(0, 1, ms(5));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(3009));
+    rig_tick(&rig, ms(9000));
+    assert_absent(rig_lapse(&rig, 0));
+    drained(0, 1, ms(3010));
+    rig_tick(&rig, ms(9001));
+    assert_int_equal(rig_lapse(&rig, 0)->at_ns, ms(3010));
+    rig_stop(&rig);
+}
+
+static void a_frame_that_was_still_unread_prevents_the_lapse(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(2000));
+    rig_tick(
+        &rig,
+        ms(3500)); /* ingest is behind: 3000 has passed, but nobody knows what is in the socket */
+    send(&rig, with_id(bare(0, 0, ms(2900)), 2));
+    drained(0, 1, ms(3600));
+    rig_tick(&rig, ms(3600));
+    assert_absent(rig_lapse(&rig, 0));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(5900));
+    rig_stop(&rig);
+}
+
+static void a_watermark_of_another_epoch_does_not_count(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 2, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_absent(rig_lapse(&rig, 0));
+    drained(0, 2, ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_found(rig_lapse(&rig, 0));
+    rig_stop(&rig);
+}
+
+static void a_watermark_stored_before_the_up_is_applied_counts_afterwards(void **state)
+{
+    (void)state;
+    start();
+    drained(0, 1, ms(4000));
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    rig_tick(&rig, ms(4000));
+    assert_found(rig_lapse(&rig, 0));
+    rig_stop(&rig);
+}
+
+static void every_leg_must_be_drained(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 1, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_absent(rig_lapse(&rig, 0)); /* a new connection without a watermark holds it */
+    drained(1, 1, ms(3010));
+    rig_tick(&rig, ms(9000));
+    assert_found(rig_lapse(&rig, 0));
+    rig_stop(&rig);
+}
+
+static void a_connection_that_is_down_is_drained_by_definition(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 1, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(9000));
+    down(&rig, 1, 1, LINK_END_LOCAL, 0, ms(20));
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_lapse(&rig, 0)->at_ns, ms(3010));
+    rig_stop(&rig);
+}
+
+static void a_recorded_drained_line_is_a_watermark(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, rig_event(EVENT_DRAINED, 0, ms(5000)));
+    rig_tick(&rig, ms(5000));
+    assert_int_equal(rig_lapse(&rig, 0)->at_ns, ms(3010));
+    rig_stop(&rig);
+}
+
+static void a_held_stream_does_not_hold_the_others(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t other = add_stream(false, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 1, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, with_id(bare(other, 1, ms(10)), 1));
+    drained(1, 1, ms(4000));
+    rig_tick(&rig, ms(4000));
+    assert_int_equal(rig_count(&rig, FINDING_LAPSE), 1);
+    assert_int_equal(rig_lapse(&rig, 0)->stream, other);
+    rig_stop(&rig);
+}
+
+/* ---- DOWN ------------------------------------------------------------------------------------------------------------------ */
+
+static void down_with_no_leg_left_revokes_and_is_told_with_code_and_words(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_CLOSE, 1012, ms(20));
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_DOWN);
+    assert_found(fault);
+    assert_int_equal(fault->scope, FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(fault->stream, EVENT_NO_STREAM);
+    assert_int_equal(fault->connection, 0);
+    assert_int_equal(fault->onset_ns, ms(20));
+    assert_int_equal(fault->evidence[0], 1012);
+    assert_int_equal(fault->evidence[1], 0);
+    assert_int_equal(fault->evidence[2], LINK_OPEN);
+    assert_int_equal(fault->evidence[3], 0);
+    assert_string_equal(fault->text, "gone");
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    assert_int_equal(rig_view(&rig, 0)->revoked_by, FLATLINE_FAULT_DOWN);
+    assert_int_equal(rig_view(&rig, 0)->lost_count, 1);
+    assert_int_equal(rig_view(&rig, 0)->legs_up, 0);
+    assert_int_equal(rig_find(&rig, FINDING_REVOKE, FLATLINE_FAULT_DOWN, 0)->at_ns, ms(20));
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_view(&rig, 0)->lapses, 0); /* a revocation is no lapse */
+    rig_stop(&rig);
+}
+
+static void an_errno_is_told_as_errno(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    down(&rig, 0, 1, LINK_END_ERROR, 104, ms(20));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[0], 0);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[1], 104);
+    rig_stop(&rig);
+}
+
+static void down_with_another_leg_left_keeps_the_lease(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 1, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, with_id(bare(0, 1, ms(11)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[3], 1);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3010));
+    assert_int_equal(rig_view(&rig, 0)->legs_up, 1);
+    down(&rig, 1, 1, LINK_END_EOF, 0, ms(30));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    rig_stop(&rig);
+}
+
+static void down_reopens_on_data_only_after_the_full_inventory(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 1, ms(0));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(5)));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    up(&rig, 0, 2, 2, ms(30)); /* two requests */
+    send(&rig, with_id(bare(0, 0, ms(31)), 2));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(32)));
+    send(&rig, with_id(bare(0, 0, ms(33)), 3));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    send(&rig, rig_event(EVENT_ACK, 0, ms(34)));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0); /* the inventory alone is no data */
+    send(&rig, with_id(bare(0, 0, ms(35)), 4));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3035));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns,
+                     ms(31)); /* up, and it delivers */
+    assert_int_equal(rig_renew(&rig, 1)->onset_ns, ms(20));
+    rig_stop(&rig);
+}
+
+static void where_each_stream_is_acknowledged_each_reopens_by_its_own(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t other = add_stream(false, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, with_id(bare(other, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    up(&rig, 0, 2, 2, ms(30));
+    struct event ack = rig_event(EVENT_ACK, 0, ms(31));
+    ack.stream = other;
+    send(&rig, ack);
+    send(&rig, with_id(bare(0, 0, ms(40)), 2));
+    send(&rig, with_id(bare(other, 0, ms(40)), 2));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    assert_int_equal(rig_view(&rig, other)->lease_until_ns, ms(3040));
+    rig_stop(&rig);
+}
+
+static void failed_attempts_repeat_the_fault_and_keep_its_evidence(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    down(&rig, 0, 1, LINK_END_CLOSE, 1001, ms(20));
+    struct event failed = rig_event(EVENT_CONNECT_FAILED, 0, ms(500));
+    failed.link = (struct event_link){.how = LINK_END_HTTP, .code = 429, .phase = LINK_UPGRADE};
+    send(&rig, failed);
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    assert_int_equal(rig_find(&rig, FINDING_UPDATE, FLATLINE_FAULT_DOWN, 0)->count, 2);
+    assert_int_equal(rig_find(&rig, FINDING_UPDATE, FLATLINE_FAULT_DOWN, 0)->evidence[0], 1001);
+    rig_stop(&rig);
+}
+
+static void a_connect_that_fails_at_start_is_down_but_takes_no_lease(void **state)
+{
+    (void)state;
+    start();
+    struct event failed = rig_event(EVENT_CONNECT_FAILED, 0, ms(500));
+    failed.link = (struct event_link){.how = LINK_END_HTTP, .code = 429, .phase = LINK_UPGRADE};
+    send(&rig, failed);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[0], 429);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[2], LINK_UPGRADE);
+    assert_int_equal(rig_view(&rig, 0)->lost_count, 0);
+    assert_int_equal(rig_view(&rig, 0)->revoked_by,
+                     FLATLINE_FAULT_NONE); /* UNKNOWN: it never had one */
+    up(&rig, 0, 1, 0, ms(900));
+    send(&rig, with_id(bare(0, 0, ms(901)), 1));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3901));
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    rig_stop(&rig);
+}
+
+static void our_own_close_is_no_fault_and_make_before_break_keeps_the_lease(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    up(&rig, 1, 1, 0, ms(1000));
+    send(&rig, with_id(bare(0, 1, ms(1010)), 2));
+    down(&rig, 0, 1, LINK_END_LOCAL, 0, ms(1200));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    assert_int_equal(rig_count(&rig, FINDING_REVOKE), 0);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(4010));
+    rig_stop(&rig);
+}
+
+static void the_end_of_a_predecessor_does_not_end_its_successor(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 0, 2, 0, ms(100));
+    send(&rig, with_id(bare(0, 0, ms(110)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(120));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3110));
+    rig_stop(&rig);
+}
+
+static void a_connection_made_in_its_place_clears_the_down_of_the_old_one(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    up(&rig, 1, 1, 0, ms(30));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    send(&rig, with_id(bare(0, 1, ms(40)), 2));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns, ms(40));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3040));
+    rig_stop(&rig);
+}
+
+static void a_lapse_before_the_end_is_still_told(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(4000));
+    assert_int_equal(rig_lapse(&rig, 0)->at_ns, ms(3010));
+    up(&rig, 0, 2, 0, ms(5000));
+    send(&rig, with_id(bare(0, 0, ms(5010)), 2));
+    assert_int_equal(rig_view(&rig, 0)->lapsed_ns, 2000 * NS_PER_MS);
+    assert_int_equal(rig_renew(&rig, 1)->onset_ns, ms(3010));
+    rig_stop(&rig);
+}
+
+/* ---- NOTICE ---------------------------------------------------------------------------------------------------------------- */
+
+static void a_notice_is_told_keeps_the_lease_and_goes_with_its_connection(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    struct event notice = rig_event(EVENT_NOTICE, 0, ms(20));
+    notice.note.code = 64008;
+    send(&rig, notice);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NOTICE)->evidence[0], 64008);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NOTICE)->scope, FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3010));
+    assert_int_equal(rig_view(&rig, 0)->open_faults, 1ULL << FLATLINE_FAULT_NOTICE);
+    down(&rig, 0, 1, LINK_END_LOCAL, 0, ms(30));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NOTICE)->cleared_ns, ms(30));
+    rig_stop(&rig);
+}
+
+static void a_notice_nothing_follows_is_forgotten_after_fifteen_minutes(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, rig_event(EVENT_NOTICE, 0, ms(20)));
+    drained(0, 1, ms(900020));
+    rig_tick(&rig, ms(900019));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_NOTICE));
+    rig_tick(&rig, ms(900020));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NOTICE)->cleared_ns, ms(900020));
+    rig_stop(&rig);
+}
+
+/* ---- first data -------------------------------------------------------------------------------------------------------------- */
+
+static void a_stream_that_must_start_and_does_not_is_never_started_by_itself(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t book = add_stream(true, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(9000));
+    rig_tick(&rig, ms(4999));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_tick(&rig, ms(5000));
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
+    assert_found(fault);
+    assert_int_equal(fault->scope, FLATLINE_SCOPE_STREAM);
+    assert_int_equal(fault->stream, book);
+    assert_int_equal(fault->onset_ns, ms(0));
+    assert_int_equal(fault->at_ns, ms(5000));
+    assert_int_equal(fault->evidence[0], 5 * NS_PER_S);
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    send(&rig, with_id(bare(book, 0, ms(7000)), 1));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NEVER_STARTED)->cleared_ns, ms(7000));
+    assert_int_equal(rig_view(&rig, book)->lease_until_ns, ms(10000));
+    rig_stop(&rig);
+}
+
+static void a_timer_slower_than_the_deadline_has_two_periods(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(false, 10 * NS_PER_S, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(90000));
+    rig_tick(&rig, ms(19999));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_tick(&rig, ms(20000));
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED));
+    rig_stop(&rig);
+}
+
+static void a_stream_that_may_be_quiet_is_never_accused_while_its_connection_delivers(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(false, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(900000));
+    rig_tick(&rig, ms(900000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_stop(&rig);
+}
+
+static void acknowledged_and_nothing_is_never_started_of_the_whole_connection(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(true, 0, 0);
+    up(&rig, 0, 1, 1, ms(0));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(0)));
+    drained(0, 1, ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1); /* it explains its streams */
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
+    assert_int_equal(fault->scope, FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(fault->at_ns, ms(5000));
+    assert_int_equal(fault->evidence[1], 1); /* acknowledged */
+    rig_stop(&rig);
+}
+
+static void once_an_accused_connection_delivers_each_of_its_streams_is_held_to_account(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t book = add_stream(true, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    drained(0, 1, ms(20000));
+    rig_tick(&rig, ms(6000));
+    send(&rig, with_id(bare(0, 0, ms(7000)), 1));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NEVER_STARTED)->cleared_ns, ms(7000));
+    rig_tick(&rig, ms(11999));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    rig_tick(&rig, ms(12000));
+    assert_int_equal(rig_find(&rig, FINDING_FAULT, FLATLINE_FAULT_NEVER_STARTED, 1)->stream, book);
+    rig_stop(&rig);
+}
+
+static void a_mute_route_while_another_delivers_is_the_wrong_route(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t market = rig_connection(&rig, MARKET);
+    (void)add_stream(false, 0, market);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1)); /* before: does not count */
+    up(&rig, market, 1, 0, ms(20));
+    send(&rig, with_id(bare(0, 0, ms(30)), 2));
+    send(&rig, with_id(bare(0, 0, ms(40)), 3));
+    drained(0, 1, ms(9000));
+    drained(market, 1, ms(9000));
+    rig_tick(&rig, ms(9000));
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_WRONG_ROUTE);
+    assert_found(fault);
+    assert_int_equal(fault->scope, FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(fault->connection, market);
+    assert_int_equal(fault->evidence[2], 2);
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED));
+    rig_stop(&rig);
+}
+
+static void first_data_is_not_missed_beyond_the_watermark(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(true, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    drained(0, 1, ms(4999));
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_stop(&rig);
+}
+
+static void late_first_data_is_accused_at_its_deadline_even_if_nobody_looked_between(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(6000)), 1));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->at_ns, ms(5000));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NEVER_STARTED)->cleared_ns, ms(6000));
+    rig_stop(&rig);
+}
+
+static void a_recording_without_an_opening_owes_no_first_data(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(true, 0, 0);
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    rig_tick(&rig, ms(90000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_stop(&rig);
+}
+
+static void a_stream_neither_acknowledged_nor_delivered_is_missing_from_the_inventory(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t other = add_stream(false, 0, 0);
+    up(&rig, 0, 1, 1, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    drained(0, 1, ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
+    assert_int_equal(fault->stream, other);
+    assert_int_equal(fault->scope, FLATLINE_SCOPE_STREAM);
+    assert_int_equal(fault->evidence[1], 0); /* not acknowledged */
+    assert_int_equal(fault->evidence[3], 1);
+    rig_stop(&rig);
+}
+
+static void a_list_shorter_than_ours_names_the_silent_stream(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t other = add_stream(false, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    struct event inventory = rig_event(EVENT_INVENTORY, 0, ms(20));
+    inventory.note.value = 1;
+    send(&rig, inventory);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->stream, other);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->evidence[3], 1);
+    rig_stop(&rig);
+}
+
+static void a_list_that_explains_nothing_accuses_the_connection_until_it_is_whole(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(false, 0, 0);
+    (void)add_stream(false, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    struct event inventory = rig_event(EVENT_INVENTORY, 0, ms(20));
+    inventory.note.value = 2;
+    send(&rig, inventory);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->scope,
+                     FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->evidence[3], 1);
+    inventory.recv_mono_ns = ms(30);
+    inventory.note.value = 3;
+    send(&rig, inventory);
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_NEVER_STARTED));
+    rig_stop(&rig);
+}
+
+static void a_refused_subscription_is_never_started_at_once_with_the_venues_words(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 0, ms(0));
+    struct event refusal = rig_event(EVENT_SUBSCRIBE_ERROR, 0, ms(5));
+    refusal.stream = 0;
+    memcpy(refusal.note.text, "no such channel", sizeof("no such channel"));
+    send(&rig, refusal);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->stream, 0);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->at_ns, ms(5));
+    assert_string_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->text, "no such channel");
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_lapse_is_found_beyond_the_watermark),
+        cmocka_unit_test(a_frame_that_was_still_unread_prevents_the_lapse),
+        cmocka_unit_test(a_watermark_of_another_epoch_does_not_count),
+        cmocka_unit_test(a_watermark_stored_before_the_up_is_applied_counts_afterwards),
+        cmocka_unit_test(every_leg_must_be_drained),
+        cmocka_unit_test(a_connection_that_is_down_is_drained_by_definition),
+        cmocka_unit_test(a_recorded_drained_line_is_a_watermark),
+        cmocka_unit_test(a_held_stream_does_not_hold_the_others),
+        cmocka_unit_test(down_with_no_leg_left_revokes_and_is_told_with_code_and_words),
+        cmocka_unit_test(an_errno_is_told_as_errno),
+        cmocka_unit_test(down_with_another_leg_left_keeps_the_lease),
+        cmocka_unit_test(down_reopens_on_data_only_after_the_full_inventory),
+        cmocka_unit_test(where_each_stream_is_acknowledged_each_reopens_by_its_own),
+        cmocka_unit_test(failed_attempts_repeat_the_fault_and_keep_its_evidence),
+        cmocka_unit_test(a_connect_that_fails_at_start_is_down_but_takes_no_lease),
+        cmocka_unit_test(our_own_close_is_no_fault_and_make_before_break_keeps_the_lease),
+        cmocka_unit_test(the_end_of_a_predecessor_does_not_end_its_successor),
+        cmocka_unit_test(a_connection_made_in_its_place_clears_the_down_of_the_old_one),
+        cmocka_unit_test(a_lapse_before_the_end_is_still_told),
+        cmocka_unit_test(a_notice_is_told_keeps_the_lease_and_goes_with_its_connection),
+        cmocka_unit_test(a_notice_nothing_follows_is_forgotten_after_fifteen_minutes),
+        cmocka_unit_test(a_stream_that_must_start_and_does_not_is_never_started_by_itself),
+        cmocka_unit_test(a_timer_slower_than_the_deadline_has_two_periods),
+        cmocka_unit_test(a_stream_that_may_be_quiet_is_never_accused_while_its_connection_delivers),
+        cmocka_unit_test(acknowledged_and_nothing_is_never_started_of_the_whole_connection),
+        cmocka_unit_test(
+            once_an_accused_connection_delivers_each_of_its_streams_is_held_to_account),
+        cmocka_unit_test(a_mute_route_while_another_delivers_is_the_wrong_route),
+        cmocka_unit_test(first_data_is_not_missed_beyond_the_watermark),
+        cmocka_unit_test(late_first_data_is_accused_at_its_deadline_even_if_nobody_looked_between),
+        cmocka_unit_test(a_recording_without_an_opening_owes_no_first_data),
+        cmocka_unit_test(a_stream_neither_acknowledged_nor_delivered_is_missing_from_the_inventory),
+        cmocka_unit_test(a_list_shorter_than_ours_names_the_silent_stream),
+        cmocka_unit_test(a_list_that_explains_nothing_accuses_the_connection_until_it_is_whole),
+        cmocka_unit_test(a_refused_subscription_is_never_started_at_once_with_the_venues_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
