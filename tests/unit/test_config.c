@@ -8,8 +8,8 @@
  */
 #include "core/base.h"
 #include "sentinel/config.h"
+#include "unit/config_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -23,29 +23,7 @@
 
 #include <cmocka.h>
 
-#define BROKEN      FLATLINE_TEST_DATA "/broken"
-#define GOOD        FLATLINE_TEST_DATA "/good"
-#define TEXT_BYTES  8192
-#define FILES_MAX   256
-#define FUZZ_ROUNDS 20000
-#define FUZZ_BYTES  4096
-
 /* ---- reading and comparing ---------------------------------------------------------------------- */
-
-static char *file_text(const char *path, size_t *ret_bytes)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes = malloc(65536);
-    assert_non_null(file);
-    assert_non_null(bytes);
-    const size_t size_bytes = fread(bytes, 1, 65535, file);
-    (void)fclose(file);
-    bytes[size_bytes] = '\0';
-    if (ret_bytes != NULL) {
-        *ret_bytes = size_bytes;
-    }
-    return bytes;
-}
 
 /* Removes the folder from the head of each line of an error text, so that it reads
  * `name.yaml:line:col: ...`. */
@@ -94,23 +72,6 @@ static bool lines_match(const char *got, const char *expected, const char *name)
         expected += expected_bytes + (expected[expected_bytes] == '\n' ? 1 : 0);
     }
     return *got == '\0';
-}
-
-/* Names of the .yaml files of a folder; returns how many. */
-static size_t yaml_files(const char *folder, char names[FILES_MAX][64])
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-    assert_non_null(dir);
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        const size_t bytes = strlen(entry->d_name);
-        if (bytes > 5 && bytes < 64 && strcmp(entry->d_name + bytes - 5, ".yaml") == 0) {
-            assert_true(count < FILES_MAX);
-            memcpy(names[count++], entry->d_name, bytes + 1);
-        }
-    }
-    (void)closedir(dir);
-    return count;
 }
 
 static struct config *load_good(const char *path)
@@ -615,148 +576,6 @@ static void error_text_may_be_left_out(void **state)
     assert_null(config);
 }
 
-/* ---- hostile bytes ------------------------------------------------------------------------------ */
-
-static void nesting_and_repetition_without_end_are_cut_short(void **state)
-{
-    static const char *const parts[] = {"[",    "{",    "- ",    "? ", "{a: ", "[{",  "a: [",
-                                        "- - ", "a:\n", "- x\n", "\"", "&a ",  "*a ", "!!a ",
-                                        "--- ", "{}",   "[], ",  "# ", "%",    "|\n "};
-    const size_t room = CONFIG_BYTES_MAX;
-    char *yaml = malloc(room);
-    (void)state;
-    assert_non_null(yaml);
-    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-        char text[TEXT_BYTES];
-        struct config *config = NULL;
-        const size_t part_bytes = strlen(parts[i]);
-        size_t used = 0;
-        for (; used + part_bytes <= room; used += part_bytes) {
-            memcpy(yaml + used, parts[i], part_bytes);
-        }
-        assert_int_equal(config_parse("f", yaml, used, &config, text, sizeof(text)), -EINVAL);
-        assert_memory_equal(text, "f:", 2);
-    }
-    free(yaml);
-}
-
-static uint64_t random_next(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
-/* Changes a few bytes: flips, copies a stretch elsewhere, cuts, or writes a piece that means
- * something to YAML. */
-static size_t mutate(char *bytes, size_t size_bytes, uint64_t *seed)
-{
-    static const char *const pieces[] = {"\t",
-                                         ": ",
-                                         "- ",
-                                         "[",
-                                         "]",
-                                         "{",
-                                         "}",
-                                         "&a",
-                                         "*a",
-                                         "!!x ",
-                                         "\n",
-                                         "\"",
-                                         "'",
-                                         "|",
-                                         ">",
-                                         "---\n",
-                                         "null",
-                                         "~",
-                                         "99999999999999999999",
-                                         "\xff",
-                                         "\xc3\xa4",
-                                         "\\0",
-                                         "#",
-                                         "? "};
-    const unsigned changes = 1 + (unsigned)(random_next(seed) % 6);
-    for (unsigned i = 0; i < changes && size_bytes > 1; i++) {
-        const size_t at = random_next(seed) % size_bytes;
-        const size_t left = size_bytes - at;
-        const char *piece = pieces[random_next(seed) % ARRAY_COUNT(pieces)];
-        const size_t stretch = 1 + random_next(seed) % (left < 40 ? left : 40);
-        switch (random_next(seed) % 4) {
-        case 0:
-            bytes[at] = (char)random_next(seed);
-            break;
-        case 1:
-            memmove(bytes + random_next(seed) % (size_bytes - stretch + 1), bytes + at, stretch);
-            break;
-        case 2:
-            memmove(bytes + at, bytes + at + stretch, left - stretch);
-            size_bytes -= stretch;
-            break;
-        default:
-            if (size_bytes + strlen(piece) < FUZZ_BYTES) {
-                memmove(bytes + at + strlen(piece), bytes + at, left);
-                memcpy(bytes + at, piece, strlen(piece));
-                size_bytes += strlen(piece);
-            }
-            break;
-        }
-    }
-    return size_bytes;
-}
-
-static void mutate_and_parse(const char *seed_bytes, size_t seed_size_bytes, uint64_t *seed)
-{
-    char text[TEXT_BYTES] = "";
-    struct config *config = NULL;
-    /* Exactly as large as it is: the sanitizer sees a byte read beyond. */
-    char *bytes = malloc(FUZZ_BYTES);
-    assert_non_null(bytes);
-    memcpy(bytes, seed_bytes, seed_size_bytes);
-    const size_t size_bytes = mutate(bytes, seed_size_bytes, seed);
-    char *exact = malloc(size_bytes > 0 ? size_bytes : 1);
-    assert_non_null(exact);
-    memcpy(exact, bytes, size_bytes);
-    free(bytes);
-    const int result = config_parse("f", exact, size_bytes, &config, text, sizeof(text));
-    assert_true(result == 0 || result == -EINVAL);
-    assert_int_equal(result == 0, config != NULL);
-    assert_int_equal(result == 0, text[0] == '\0');
-    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
-        assert_memory_equal(line, "f:", 2);
-        if (line[strcspn(line, "\n")] == '\0') {
-            break;
-        }
-    }
-    config_free(config);
-    free(exact);
-}
-
-static void mutated_files_are_taken_or_told_never_fatal(void **state)
-{
-    static char names[2][FILES_MAX][64];
-    const char *const folders[2] = {GOOD, BROKEN};
-    const size_t counts[2] = {yaml_files(GOOD, names[0]), yaml_files(BROKEN, names[1])};
-    uint64_t seed = 0x9e3779b97f4a7c15ULL;
-    (void)state;
-    for (unsigned round = 0; round < FUZZ_ROUNDS;) {
-        char path[512];
-        size_t size_bytes;
-        const unsigned pick = round % 100 < 50 ? 0 : 1; /* the good ones get further */
-        (void)snprintf(path,
-                       sizeof(path),
-                       "%s/%s",
-                       folders[pick],
-                       names[pick][random_next(&seed) % counts[pick]]);
-        char *bytes = file_text(path, &size_bytes);
-        assert_true(size_bytes < FUZZ_BYTES);
-        for (unsigned i = 0; i < 50; i++, round++) {
-            mutate_and_parse(bytes, size_bytes, &seed);
-        }
-        free(bytes);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -780,8 +599,6 @@ int main(void)
         cmocka_unit_test(bare_number_is_given_the_unit_that_fits),
         cmocka_unit_test(password_in_an_address_is_not_repeated),
         cmocka_unit_test(error_text_may_be_left_out),
-        cmocka_unit_test(nesting_and_repetition_without_end_are_cut_short),
-        cmocka_unit_test(mutated_files_are_taken_or_told_never_fatal),
     };
     return cmocka_run_group_tests(tests, keys_make, keys_remove);
 }
