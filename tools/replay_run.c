@@ -90,6 +90,18 @@ static struct detector *detector_start(const struct replay_options *options)
     return detector_create(&limits, &policy);
 }
 
+/* Where the configuration watches an account, its events are data; else they have no name and are ignored. */
+static void user_stream_name(struct replay *replay)
+{
+    const struct config *config = replay->options->config;
+    const enum flatline_venue venue = replay->options->venue;
+    if (config != NULL && config->user_data.used && venue == FLATLINE_VENUE_BINANCE_USDM) {
+        const struct span account = span_of(config->user_data.account);
+        replay->codec.user_stream =
+            names_intern(replay->codec.names, venue, account, span_of("user"));
+    }
+}
+
 struct replay *replay_create(const struct replay_options *options, const struct replay_sink *sink)
 {
     struct replay *replay = calloc(1, sizeof(*replay));
@@ -108,6 +120,7 @@ struct replay *replay_create(const struct replay_options *options, const struct 
         replay_destroy(replay);
         return NULL;
     }
+    user_stream_name(replay);
     return replay;
 }
 
@@ -525,25 +538,21 @@ static int frame_apply(struct replay *replay, const struct capture_line *line)
 
 int replay_line(struct replay *replay, const struct capture_line *line)
 {
-    int status = 0;
     switch (line->kind) {
     case CAPTURE_REST:
         break;
     case CAPTURE_META:
-        status = note_keep(replay, line);
-        break;
+        return note_keep(replay, line);
     case CAPTURE_BAD:
         replay->totals.frames++;
         replay->totals.malformed++;
         break;
-    case CAPTURE_FRAME:
-        status = notes_apply(replay, true);
-        if (status == 0) {
-            status = frame_apply(replay, line);
-        }
-        break;
+    case CAPTURE_FRAME: {
+        const int status = notes_apply(replay, true);
+        return status < 0 ? status : frame_apply(replay, line);
     }
-    return status;
+    }
+    return 0;
 }
 
 void replay_finish(struct replay *replay)

@@ -178,10 +178,21 @@ class Replay(unittest.TestCase):
                   for item in self.objects("--venue", "binance-spot", "-c", config, file) if item["type"] == "lapse"}
         self.assertEqual(lapses, {"binance-spot/BTCUSDT/bookTicker": 700_000_000, "binance-spot/BTCUSDT/depth": 3_000_000_000})
 
+    def test_account_events_are_data_only_where_the_configuration_watches_the_account(self):
+        event = '{"e":"ORDER_TRADE_UPDATE","T":1700000000000,"E":1700000000001,"o":{"s":"BTCUSDT"}}'
+        file = self.write("f", f"{T0}\tc\t{event}")
+        self.assertEqual(self.objects("--venue", "binance-usdm", file)[-1]["ignored"], 1)
+        config = self.write("config.yaml", "streams:", "  - binance-usdm/BTCUSDT/bookTicker",
+                            "user_data:", "  binance-usdm: {account: main, api_key_env: FLATLINE_TEST_KEY}")
+        found = self.objects("--venue", "binance-usdm", "-c", config, file)
+        self.assertEqual([item["stream"] for item in found if item["type"] == "stream"], ["binance-usdm/main/user"])
+        self.assertEqual(found[-1]["data"], 1)
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--flatline", required=True)
     options, rest = parser.parse_known_args()
     FLATLINE = options.flatline
+    os.environ["FLATLINE_TEST_KEY"] = "k" * 64
     unittest.main(argv=[sys.argv[0], *rest])
