@@ -200,16 +200,17 @@ static void lagging_apply(struct detector *detector, const struct arrival *a)
     if (verdict == LAGGING_HEALTHY) {
         fault_clear(detector, fault, a->recv_ns);
     } else if (verdict == LAGGING_LATE && fault->id == 0) {
-        struct fault lagging = {.kind = FLATLINE_FAULT_LAGGING,
-                                .scope = FLATLINE_SCOPE_CONNECTION,
-                                .blame = FLATLINE_SCOPE_CONNECTION,
-                                .confidence = 100,
-                                .stream = EVENT_NO_STREAM,
-                                .connection = a->event->connection,
-                                .onset_ns = carrier->lagging.late_since_ns,
-                                .at_ns = a->recv_ns,
-                                .evidence = {a->excess_ns, 0, 0, limits.excess_ns}};
-        lagging_counts(&carrier->lagging, &limits, &lagging.evidence[1], &lagging.evidence[2]);
+        const struct lagging_part window = lagging_window(&carrier->lagging, &limits);
+        const struct fault lagging = {
+            .kind = FLATLINE_FAULT_LAGGING,
+            .scope = FLATLINE_SCOPE_CONNECTION,
+            .blame = FLATLINE_SCOPE_CONNECTION,
+            .confidence = 100,
+            .stream = EVENT_NO_STREAM,
+            .connection = a->event->connection,
+            .onset_ns = carrier->lagging.late_since_ns,
+            .at_ns = a->recv_ns,
+            .evidence = {window.worst_ns, window.late, window.total, limits.excess_ns}};
         fault_raise(detector, fault, &lagging);
     }
 }

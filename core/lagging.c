@@ -16,6 +16,7 @@ counts_of_last(const struct lagging *lagging, uint64_t number, uint32_t parts)
         if (part->number <= number && number - part->number < parts) {
             sum.late += part->late;
             sum.total += part->total;
+            sum.worst_ns = part->worst_ns > sum.worst_ns ? part->worst_ns : sum.worst_ns;
         }
     }
     return sum;
@@ -37,6 +38,7 @@ enum lagging_verdict lagging_feed(struct lagging *lagging,
         *part = (struct lagging_part){.number = number};
     }
     part->total++;
+    part->worst_ns = excess_ns > part->worst_ns ? excess_ns : part->worst_ns;
     if (excess_ns > limits->excess_ns) {
         part->late++;
         lagging->last_late_number = number;
@@ -62,13 +64,8 @@ enum lagging_verdict lagging_feed(struct lagging *lagging,
     return late ? LAGGING_LATE : LAGGING_HEALTHY;
 }
 
-void lagging_counts(const struct lagging *lagging,
-                    const struct lagging_limits *limits,
-                    uint64_t *ret_late,
-                    uint64_t *ret_total)
+struct lagging_part lagging_window(const struct lagging *lagging,
+                                   const struct lagging_limits *limits)
 {
-    const struct lagging_part sum =
-        counts_of_last(lagging, part_number(limits, lagging->last_ns), LAGGING_PARTS);
-    *ret_late = sum.late;
-    *ret_total = sum.total;
+    return counts_of_last(lagging, part_number(limits, lagging->last_ns), LAGGING_PARTS);
 }

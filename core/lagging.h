@@ -16,9 +16,10 @@
 #define LAGGING_RECENT_PARTS 3U
 
 struct lagging_part {
-    uint64_t number; /* part of time this slot counts */
+    uint64_t number; /* which tenth of a window since the clock began */
     uint32_t late;
     uint32_t total;
+    uint64_t worst_ns;
 };
 
 struct lagging {
@@ -44,10 +45,8 @@ enum lagging_verdict lagging_feed(struct lagging *lagging,
                                   uint64_t recv_mono_ns,
                                   uint64_t excess_ns);
 
-/** Samples in the window that ends with the last sample. */
-void lagging_counts(const struct lagging *lagging,
-                    const struct lagging_limits *limits,
-                    uint64_t *ret_late,
-                    uint64_t *ret_total);
+/** Sums the window that ends with the last sample. */
+struct lagging_part lagging_window(const struct lagging *lagging,
+                                   const struct lagging_limits *limits);
 
 #endif
