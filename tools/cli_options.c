@@ -33,8 +33,9 @@ static void print_option(FILE *out, const struct cli_option *option)
 {
     char left[48];
     const char *argument = option->argument != NULL ? option->argument : "";
-    (void)snprintf(
-        left, sizeof(left), "--%s%s%s", option->name, argument[0] != '\0' ? " " : "", argument);
+    const char *letter = strcmp(option->name, "help") == 0 ? "-h, " : "";
+    const char *space = argument[0] != '\0' ? " " : "";
+    (void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name, space, argument);
     (void)fprintf(out, "  %-22s %s\n", left, option->text);
 }
 

@@ -112,8 +112,8 @@ static inline bool flatline_until_holds(uint64_t until_ns, uint64_t now_ns, uint
  */
 static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t now_mono_ns)
 {
-    /* Acquire, pairing with the judge's release stores: whoever acts on a fresh lease also sees the details published
-     * before it. On x86-64 both are plain loads. */
+    /* ORDER segment.lease, acquire: whoever acts on a fresh lease also sees what was published before it. Pairs with the judge's
+     * release in publisher_lease(). ORDER segment.alive, acquire: pairs with publisher_beat(). On x86-64 both are plain loads. */
     const uint64_t lease_until = __atomic_load_n(&stream->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
     const uint64_t alive_until = __atomic_load_n(&stream->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
     return flatline_until_holds(lease_until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS) &&
@@ -124,6 +124,7 @@ static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t
  *  Thread-safety and cost: as flatline_fresh(), one lease load a member. */
 static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
+    /* ORDER segment.alive, acquire: as in flatline_fresh(). */
     const uint64_t alive_until = __atomic_load_n(&gate->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
     bool fresh =
         gate->member_count > 0 && flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
@@ -141,6 +142,7 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
  *  iff flatline_fresh() and your own last applied id >= this. */
 static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 {
+    /* ORDER segment.due, acquire: pairs with the release in publisher_lease(). */
     return __atomic_load_n(&stream->lease->due_id, __ATOMIC_ACQUIRE);
 }
 
@@ -175,13 +177,19 @@ int flatline_find_gate(const struct flatline *reader, const char *name, struct f
 /** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as long as the mapping. */
 const char *flatline_nearest(const struct flatline *reader, const char *name);
 
-/** As flatline_fresh(), with the second look DESIGN asks for: if not fresh and the sentinel seems dead or superseded, attaches
- *  again by name once, finds the stream again, updates *stream and looks again. Not for the hot path. */
+/** As flatline_fresh(), with a second look: if not fresh and the sentinel is dead or superseded, attaches again by name once, finds
+ *  the stream again, updates *stream and looks again, with a clock read anew.
+ *  Thread-safety: one thread at a time for one reader. Cost: that of flatline_fresh() while fresh or merely lapsed, else system calls. */
 bool flatline_look(struct flatline *reader, struct flatline_stream *stream, uint64_t now_mono_ns);
+
+/** As flatline_look(), for a gate. */
 bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns);
 
-/** Why a stream or gate is as it is. ret_culprit (may be NULL): for a gate, the index of the stream at fault, else the stream's own. */
+/** Why a stream is as it is at now_mono_ns: FLATLINE_WHY_FRESH if and only if flatline_fresh().
+ *  Thread-safety: any thread, any process. Cost: a few loads. */
 enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t now_mono_ns);
+
+/** Why a gate is as it is. ret_culprit (may be NULL): index of the member in the worst trouble, FLATLINE_NO_INDEX of an empty gate. */
 enum flatline_why flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
 
 /** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago". Returns the length, cut to text_bytes. */
@@ -200,8 +208,8 @@ struct flatline_snapshot {
 /** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries; FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a
  *  dead writer; FLATLINE_E_SUPERSEDED: attach again. Never delays the writer. */
 int flatline_take_snapshot(const struct flatline_stream *stream,
-                      const struct flatline *reader,
-                      struct flatline_snapshot *ret_snapshot);
+                           const struct flatline *reader,
+                           struct flatline_snapshot *ret_snapshot);
 
 struct flatline_fault {
     uint64_t id;
@@ -256,7 +264,8 @@ int flatline_next_event(const struct flatline *reader,
                         struct flatline_event *ret_event,
                         uint64_t *ret_lost);
 
-/* The segment, for tools: everything by index. */
+/* The segment, for tools: everything by index. Names are the reader's own copies and live until flatline_detach(); an index out of
+ * range is NULL or FLATLINE_E_UNKNOWN_NAME. */
 const struct flatline_header *flatline_header_of(const struct flatline *reader);
 const char *flatline_path(const struct flatline *reader);
 uint32_t flatline_stream_count(const struct flatline *reader);
