@@ -278,7 +278,7 @@ static void bad_configurations_are_refused_by_a_sentence(void **state)
     fixture_remove(&fixture);
 }
 
-/* A file size limit stands in for a full file system; the full tmpfs itself is tests/segment_enospc.sh. */
+/* A file size limit stands in for a full file system; the full tmpfs itself is tests/abi/check_enospc.sh. */
 static void file_that_cannot_be_reserved_is_a_named_error_and_leaves_nothing(void **state)
 {
     (void)state;
