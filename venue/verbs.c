@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+#include "venue/verbs.h"
+
+#include "core/base.h"
+#include "venue/hostile.h"
+#include "venue/transport.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OKX_NOTICE_LEAD_NS (60 * NS_PER_S)
+#define SHUTDOWN_LEAD_NS   (10 * NS_PER_S)
+
+/* ---- verbs that put a fault on, and their un... ---- */
+
+struct fault_verb {
+    const char *verb;
+    enum fault_kind kind;
+};
+
+static const struct fault_verb FAULT_VERBS[] = {
+    {"mute", FAULT_MUTE},
+    {"freeze", FAULT_FREEZE},
+    {"lag", FAULT_LAG},
+    {"gap", FAULT_GAP},
+    {"regress", FAULT_REGRESS},
+    {"time-stuck", FAULT_TIME_STUCK},
+    {"silent-subscribe", FAULT_SILENT_SUBSCRIBE},
+    {"no-ack", FAULT_NO_ACK},
+    {"blackhole", FAULT_BLACKHOLE},
+    {"fragment", FAULT_FRAGMENT},
+    {"wrong-route", FAULT_WRONG_ROUTE},
+    {"refuse", FAULT_REFUSE},
+    {"rest-status", FAULT_REST_STATUS},
+    {"rest-hang", FAULT_REST_HANG},
+    {"hold-accept", FAULT_HOLD_ACCEPT},
+};
+
+static const struct fault_verb *fault_verb(const char *verb)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(FAULT_VERBS); i++) {
+        if (strcmp(FAULT_VERBS[i].verb, verb) == 0) {
+            return &FAULT_VERBS[i];
+        }
+    }
+    return NULL;
+}
+
+bool verb_can_end(const char *verb)
+{
+    return fault_verb(verb) != NULL;
+}
+
+static const char *word(const struct command *command, unsigned index)
+{
+    return index < command->count ? command->words[index] : NULL;
+}
+
+static bool number_parse(const char *text, uint64_t max, uint64_t *ret_number)
+{
+    char *end;
+    if (text == NULL || !isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    *ret_number = strtoull(text, &end, 10);
+    return *end == '\0' && *ret_number <= max;
+}
+
+/* `800ms`, or `0ms..2s over 5s`. */
+static const char *read_lag(const struct command *command, struct fault *fault)
+{
+    static const char usage[] = "write: lag TARGET 800ms, or lag TARGET 0ms..2s over 5s";
+    char from[32];
+    const char *text = word(command, 2);
+    const char *dots = text == NULL ? NULL : strstr(text, "..");
+
+    if (text == NULL) {
+        return usage;
+    }
+    if (dots == NULL) {
+        return duration_parse(text, &fault->lag_to_ns) ? NULL : usage;
+    }
+    if ((size_t)(dots - text) >= sizeof(from)) {
+        return usage;
+    }
+    (void)snprintf(from, sizeof(from), "%.*s", (int)(dots - text), text);
+    const char *over = word(command, 3);
+    const char *time = word(command, 4);
+    const bool is_good = duration_parse(from, &fault->lag_from_ns) &&
+                         duration_parse(dots + 2, &fault->lag_to_ns) && over != NULL &&
+                         strcmp(over, "over") == 0 && time != NULL &&
+                         duration_parse(time, &fault->lag_over_ns);
+    return is_good ? NULL : usage;
+}
+
+/* What stands behind the target. */
+static const char *read_details(const struct command *command, struct fault *fault)
+{
+    uint64_t number = 0;
+
+    switch (fault->kind) {
+    case FAULT_LAG:
+        return read_lag(command, fault);
+    case FAULT_GAP:
+        fault->left = 1;
+        return command->count < 3 || number_parse(command->words[2], 1000000, &fault->left)
+                   ? NULL
+                   : "write: gap STREAM [N]";
+    case FAULT_REGRESS:
+        fault->left = command->for_ns > 0 ? 0 : 1;
+        return NULL;
+    case FAULT_REFUSE:
+    case FAULT_REST_STATUS:
+        if (!number_parse(word(command, 2), 599, &number) || number < 200) {
+            return "write: refuse VENUE 429|503|off, or rest-status VENUE CODE "
+                   "[RETRY-AFTER-SECONDS]";
+        }
+        fault->code = (unsigned)number;
+        if (command->count > 3 && !number_parse(command->words[3], 100000, &number)) {
+            return "Retry-After is a number of seconds";
+        }
+        fault->retry_after_s = command->count > 3 ? (unsigned)number : 0;
+        return NULL;
+    case FAULT_MUTE:
+    case FAULT_FREEZE:
+    case FAULT_TIME_STUCK:
+    case FAULT_SILENT_SUBSCRIBE:
+    case FAULT_NO_ACK:
+    case FAULT_BLACKHOLE:
+    case FAULT_FRAGMENT:
+    case FAULT_WRONG_ROUTE:
+    case FAULT_REST_HANG:
+    case FAULT_HOLD_ACCEPT:
+        break;
+    }
+    return NULL;
+}
+
+/* Does a target mean this connection: by itself, or by a stream it carries? */
+static bool concerns(const struct connection *connection, const struct target *target)
+{
+    if (target->kind != TARGET_STREAM) {
+        return target_is_connection(target, connection->id, connection->venue, connection->serving);
+    }
+    for (const struct subscription *at = connection->subscriptions; at != NULL;
+         at = at->next_of_connection) {
+        if (target_is_stream(target, at->topic->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Some faults are a state of the connections that are there. */
+static void apply_to_connections(struct exchange *exchange, const struct fault *fault, bool is_on)
+{
+    for (struct connection *at = exchange->connections; at != NULL; at = at->next) {
+        if (!concerns(at, &fault->target)) {
+            continue;
+        }
+        if (fault->kind == FAULT_BLACKHOLE) {
+            at->is_blackholed = is_on;
+            at->heard_mono_ns = exchange->now.mono_ns;
+            transport_read(at, !is_on);
+            transport_wake(at);
+        } else if (fault->kind == FAULT_FRAGMENT) {
+            at->is_fragmenting = is_on;
+        }
+    }
+}
+
+static bool is_only_for_streams(enum fault_kind kind)
+{
+    return kind == FAULT_FREEZE || kind == FAULT_GAP || kind == FAULT_REGRESS ||
+           kind == FAULT_TIME_STUCK;
+}
+
+/* `... off` and `rest-status VENUE 200` say the same as `un...`. */
+static bool means_off(const struct command *command)
+{
+    const char *last = command->words[command->count - 1];
+    return strcmp(last, "off") == 0 ||
+           (strcmp(command->words[0], "rest-status") == 0 && strcmp(last, "200") == 0);
+}
+
+static const char *do_fault(struct exchange *exchange,
+                            const struct fault_verb *verb,
+                            const struct command *command,
+                            bool is_on)
+{
+    struct fault fault = {.kind = verb->kind,
+                          .since_mono_ns = exchange->now.mono_ns,
+                          .since_wall_ns = exchange->now.wall_ns};
+    const char *target = word(command, 1);
+
+    if (target == NULL || strcmp(target, "on") == 0 || strcmp(target, "off") == 0) {
+        target = "*";
+    }
+    if (!target_parse(target, &fault.target)) {
+        return "bad target; write conn:N, VENUE/ROUTE or VENUE/SYMBOL/CHANNEL";
+    }
+    if (is_only_for_streams(fault.kind) && fault.target.kind != TARGET_STREAM) {
+        return "this one is for streams: VENUE/SYMBOL/CHANNEL";
+    }
+    if (!is_on || means_off(command)) {
+        (void)faults_remove(&exchange->faults, fault.kind, &fault.target);
+        apply_to_connections(exchange, &fault, false);
+        return NULL;
+    }
+    const char *why = read_details(command, &fault);
+    if (why != NULL) {
+        return why;
+    }
+    if (!faults_add(&exchange->faults, &fault)) {
+        return "too many faults at once";
+    }
+    apply_to_connections(exchange, &fault, true);
+    return NULL;
+}
+
+/* ---- verbs that do something at once ---- */
+
+typedef const char *connection_verb(struct connection *connection, const struct command *command);
+
+static const char *do_reset(struct connection *connection, const struct command *command)
+{
+    (void)command;
+    transport_reset(connection);
+    return NULL;
+}
+
+static const char *do_finish(struct connection *connection, const struct command *command)
+{
+    (void)command;
+    transport_finish(connection);
+    return NULL;
+}
+
+static const char *do_close(struct connection *connection, const struct command *command)
+{
+    uint64_t code = 0;
+    char reason[CLOSE_REASON_BYTES] = "";
+    size_t used = 0;
+
+    if (!number_parse(word(command, 2), 4999, &code) || code < 1000) {
+        return "write: close TARGET CODE [REASON]";
+    }
+    for (unsigned i = 3; i < command->count && used < sizeof(reason); i++) {
+        used += (size_t)snprintf(
+            reason + used, sizeof(reason) - used, "%s%s", i > 3 ? " " : "", command->words[i]);
+    }
+    connection_close(connection, (unsigned)code, reason);
+    return NULL;
+}
+
+static const char *do_hostile(struct connection *connection, const struct command *command)
+{
+    struct text bytes = {0};
+    const bool is_known = word(command, 2) != NULL && hostile_bytes(command->words[2], &bytes);
+    if (is_known) {
+        struct message *message = message_create(bytes.bytes, bytes.size_bytes);
+        connection_send(connection, message, SEND_RAW);
+        message_release(message);
+    }
+    text_free(&bytes);
+    return is_known ? NULL : hostile_kinds();
+}
+
+static const char *read_lead(const struct command *command, uint64_t standard_ns, uint64_t *ret_ns)
+{
+    *ret_ns = standard_ns;
+    return command->count < 3 || duration_parse(command->words[2], ret_ns)
+               ? NULL
+               : "the lead is a duration, such as 3s";
+}
+
+static const char *do_notice(struct connection *connection, const struct command *command)
+{
+    uint64_t lead_ns;
+    char text[192];
+    const char *why = read_lead(command, OKX_NOTICE_LEAD_NS, &lead_ns);
+    if (why != NULL || connection->venue != VENUE_OKX) {
+        return why;
+    }
+    (void)snprintf(text,
+                   sizeof(text),
+                   "{\"event\":\"notice\",\"code\":\"64008\",\"msg\":\"The connection will soon be "
+                   "closed for a service "
+                   "upgrade. Please reconnect.\",\"connId\":\"%s\"}",
+                   connection->id_text);
+    connection_send_text(connection, text);
+    connection->close_due_ns = connection->exchange->now.mono_ns + lead_ns;
+    return NULL;
+}
+
+static const char *do_shutdown(struct connection *connection, const struct command *command)
+{
+    uint64_t lead_ns;
+    char event[64];
+    char text[160];
+    const char *why = read_lead(command, SHUTDOWN_LEAD_NS, &lead_ns);
+    if (why != NULL || connection->venue == VENUE_OKX) {
+        return why;
+    }
+    (void)snprintf(event,
+                   sizeof(event),
+                   "{\"e\":\"serverShutdown\",\"E\":%" PRIu64 "}",
+                   wall_ms(connection->exchange->now.wall_ns));
+    (void)snprintf(text,
+                   sizeof(text),
+                   connection->is_combined ? "{\"stream\":\"!serverShutdown\",\"data\":%s}" : "%s",
+                   event);
+    connection_send_text(connection, text);
+    connection->close_due_ns = connection->exchange->now.mono_ns + lead_ns;
+    return NULL;
+}
+
+static const char *do_count_error(struct connection *connection, const struct command *command)
+{
+    struct target target;
+    (void)target_parse(command->words[1], &target); /* it was found by this very target */
+    for (struct subscription *at = connection->subscriptions; at != NULL;
+         at = at->next_of_connection) {
+        if (connection->venue == VENUE_OKX &&
+            (target.kind != TARGET_STREAM || target_is_stream(&target, at->topic->name))) {
+            struct text text = {0};
+            text_addf(&text,
+                      "{\"event\":\"channel-conn-count-error\",\"channel\":\"%s\",\"connCount\":"
+                      "\"30\",\"connId\":\"%s\"}",
+                      strrchr(at->topic->name, '/') + 1,
+                      connection->id_text);
+            connection_send_text(connection, text.bytes);
+            text_free(&text);
+            connection_unsubscribe(connection, at->topic);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static const char *each_connection(struct exchange *exchange,
+                                   const struct command *command,
+                                   connection_verb *verb,
+                                   struct text *answer)
+{
+    struct target target;
+    unsigned count = 0;
+    struct connection *next;
+
+    if (command->count < 2 || !target_parse(command->words[1], &target)) {
+        return "whom? conn:N, VENUE/ROUTE or VENUE/SYMBOL/CHANNEL";
+    }
+    for (struct connection *at = exchange->connections; at != NULL; at = next) {
+        next = at->next;
+        if (at->is_dead || !concerns(at, &target)) {
+            continue;
+        }
+        const char *why = verb(at, command);
+        if (why != NULL) {
+            return why;
+        }
+        count++;
+    }
+    text_addf(answer, " connections=%u", count);
+    return NULL;
+}
+
+/* ---- account ---- */
+
+static const char *
+do_key_expire(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    const char *how = word(command, 1);
+    const bool is_silent = how != NULL && strcmp(how, "silent") == 0;
+    const bool is_twice = how != NULL && strcmp(how, "twice") == 0;
+    char key[LISTEN_KEY_BYTES];
+    unsigned count = 0;
+
+    if (how != NULL && !is_silent && !is_twice && strcmp(how, "event") != 0) {
+        return "write: key-expire [event|silent|twice]";
+    }
+    exchange->expiry_events = is_silent ? 0 : is_twice ? 2 : 1;
+    listen_keys_end(&exchange->keys, exchange->now.mono_ns);
+    while (listen_key_expire(&exchange->keys, exchange->now.mono_ns, key)) {
+        exchange_tell_expired(exchange, key);
+        count++;
+    }
+    exchange->expiry_events = 1;
+    text_addf(answer, " keys=%u", count);
+    return NULL;
+}
+
+static const char *
+do_key_rotate(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)command;
+    text_addf(answer, " keys=%u", listen_keys_rotate(&exchange->keys, exchange->now.mono_ns));
+    return NULL;
+}
+
+static const char *
+do_key_delete(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    unsigned count = 0;
+    (void)command;
+    for (unsigned i = 0; i < exchange->keys.count; i++) {
+        count += listen_key_delete(
+            &exchange->keys, exchange->keys.list[i].api_key, exchange->now.mono_ns);
+    }
+    text_addf(answer, " keys=%u", count);
+    return NULL;
+}
+
+static const char *
+do_user_event(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    char payload[512];
+    const uint64_t now_ms = wall_ms(exchange->now.wall_ns);
+    (void)command;
+    (void)snprintf(payload,
+                   sizeof(payload),
+                   "{\"e\":\"ORDER_TRADE_UPDATE\",\"E\":%" PRIu64 ",\"T\":%" PRIu64
+                   ",\"o\":{\"s\":\"BTCUSDT\",\"c\":\"flatline\",\"S\":\"SELL\",\"o\":\"LIMIT\","
+                   "\"f\":\"GTC\",\"q\":\"0.001\",\"p\":\"61000\","
+                   "\"x\":\"NEW\",\"X\":\"NEW\",\"i\":8886774,\"l\":\"0\",\"z\":\"0\",\"L\":\"0\","
+                   "\"T\":%" PRIu64 ",\"t\":0,\"ps\":\"BOTH\",\"er\":\"0\"}}",
+                   now_ms,
+                   now_ms,
+                   now_ms);
+    text_addf(answer,
+              " connections=%u",
+              exchange_tell_account(exchange, NULL, "ORDER_TRADE_UPDATE", payload));
+    return NULL;
+}
+
+/* ---- the rest ---- */
+
+static const char *
+do_rate(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    char *end;
+    (void)answer;
+    if (command->count < 3) {
+        return "write: rate SYMBOL CHANGES-PER-SECOND";
+    }
+    const double rate = strtod(command->words[2], &end);
+    if (*end != '\0' || !(rate >= 0 && rate <= 20000)) {
+        return "a rate is 0 to 20000 changes a second";
+    }
+    market_rate(exchange->market, command->words[1], rate, exchange->now);
+    return NULL;
+}
+
+static const char *
+do_bogus(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)answer;
+    if (command->count < 2) {
+        return "write: bogus SYMBOL";
+    }
+    market_bogus(exchange->market, command->words[1]);
+    return NULL;
+}
+
+static const char *
+do_clear(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    const struct fault all[] = {{.kind = FAULT_BLACKHOLE}, {.kind = FAULT_FRAGMENT}};
+    (void)command;
+    (void)answer;
+    faults_clear(&exchange->faults);
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+        struct fault fault = all[i];
+        (void)target_parse("*", &fault.target);
+        apply_to_connections(exchange, &fault, false);
+    }
+    return NULL;
+}
+
+static const char *
+do_list(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)command;
+    for (const struct connection *at = exchange->connections; at != NULL; at = at->next) {
+        const char *comma = "";
+        text_addf(answer,
+                  " conn:%" PRIu64 "=%s/%s queued=%zu streams=",
+                  at->id,
+                  venue_name(at->venue),
+                  serving_name(at->serving),
+                  at->outbox.size_bytes);
+        for (const struct subscription *each = at->subscriptions; each != NULL;
+             each = each->next_of_connection) {
+            text_addf(answer, "%s%s", comma, each->topic->name);
+            comma = ",";
+        }
+        text_add(answer, ";");
+    }
+    return NULL;
+}
+
+static const char *
+do_stats(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)command;
+    for (const struct topic *at = exchange->topics; at != NULL; at = at->next) {
+        text_addf(answer,
+                  " %s frames=%" PRIu64 " last_id=%" PRIu64 " last_mono_ns=%" PRIu64 ";",
+                  at->name,
+                  at->frames,
+                  at->last_id,
+                  at->last_said_mono_ns);
+    }
+    return NULL;
+}
+
+static const char *
+do_nothing(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)exchange;
+    (void)command;
+    (void)answer;
+    return NULL;
+}
+
+typedef const char *
+exchange_verb(struct exchange *exchange, const struct command *command, struct text *answer);
+
+static const struct {
+    const char *verb;
+    exchange_verb *act;
+} EXCHANGE_VERBS[] = {
+    {"key-expire", do_key_expire},
+    {"key-rotate", do_key_rotate},
+    {"key-delete", do_key_delete},
+    {"user-event", do_user_event},
+    {"rate", do_rate},
+    {"bogus", do_bogus},
+    {"clear", do_clear},
+    {"list", do_list},
+    {"stats", do_stats},
+    {"stamp", do_nothing},
+    {"quit", do_nothing},
+};
+
+static const struct {
+    const char *verb;
+    connection_verb *act;
+} CONNECTION_VERBS[] = {
+    {"rst", do_reset},
+    {"fin", do_finish},
+    {"close", do_close},
+    {"hostile", do_hostile},
+    {"notice64008", do_notice},
+    {"shutdown-notice", do_shutdown},
+    {"conn-count-error", do_count_error},
+};
+
+const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    const char *verb = command->words[0];
+    const struct fault_verb *fault = fault_verb(verb);
+
+    if (fault != NULL) {
+        return do_fault(exchange, fault, command, true);
+    }
+    if (strncmp(verb, "un", 2) == 0 && (fault = fault_verb(verb + 2)) != NULL) {
+        return do_fault(exchange, fault, command, false);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(EXCHANGE_VERBS); i++) {
+        if (strcmp(EXCHANGE_VERBS[i].verb, verb) == 0) {
+            return EXCHANGE_VERBS[i].act(exchange, command, answer);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(CONNECTION_VERBS); i++) {
+        if (strcmp(CONNECTION_VERBS[i].verb, verb) == 0) {
+            return each_connection(exchange, command, CONNECTION_VERBS[i].act, answer);
+        }
+    }
+    return "unknown command; docs/VENUE.md lists them";
+}
