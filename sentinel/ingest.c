@@ -337,7 +337,8 @@ static void pass_publish(struct ingest *ingest)
                       *ingest->allocated - ingest->allocated_at_start);
     }
     /* ORDER judge.deadline, acquire: pairs with the judge's release; a stale one costs a wake-up, not a verdict. */
-    if (ingest->pass_mono_ns >= load_acquire(&words->judge.next_deadline_mono_ns)) {
+    if (!ingest->spins &&
+        ingest->pass_mono_ns >= load_acquire(&words->judge.next_deadline_mono_ns)) {
         judge_wake(ingest);
     }
 }

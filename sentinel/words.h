@@ -83,15 +83,14 @@ struct ingest_words {
         allocated_bytes; /* by this thread since it began to run; 0 where jemalloc is not linked */
 };
 
-/* Judge's own line, and the word it sleeps on. */
+/* Judge's own lines. What ingest looks at each pass stands apart from what the judge counts each pass. */
 struct judge_words {
     LINE_ALIGNED uint64_t next_deadline_mono_ns; /* stored release; ingest arms its timer at it */
-    uint64_t beat_mono_ns;
+    LINE_ALIGNED uint64_t beat_mono_ns;
     uint64_t passes;
     uint64_t events;
     uint64_t stalls;
     uint64_t allocated_bytes;
-    uint64_t errors_dropped;
     LINE_ALIGNED uint32_t
         asleep; /* 1: the judge sleeps or is about to; whoever turns it to 0 wakes it */
 };
