@@ -112,13 +112,14 @@ static void series_print(const char *name, struct series *series, int rounds)
     qsort(series->read_ns, (size_t)rounds, sizeof(uint64_t), compare_u64);
     qsort(series->whole_ns, (size_t)rounds, sizeof(uint64_t), compare_u64);
     const double frames = (double)series->pass.frames;
+    const uint64_t median_ns = series->whole_ns[rounds / 2];
     const double best_ns = (double)series->whole_ns[0];
     (void)printf("%-34s %8" PRIu64 " %7.1f %8.3f %8.3f %9.0f %9.0f %9.0f\n",
                  name,
                  series->pass.frames,
                  (double)series->pass.text_bytes / 1e6,
                  frames / best_ns * 1e3,
-                 frames / (double)series->whole_ns[rounds / 2] * 1e3,
+                 frames / (double)median_ns * 1e3,
                  best_ns / frames,
                  (double)series->read_ns[0] / frames,
                  (double)series->pass.text_bytes / best_ns * 1e3);
@@ -144,7 +145,7 @@ int main(int argc, char **argv)
     int rounds = 5;
     int at = 1;
     if (argc > 2 && strcmp(argv[1], "--rounds") == 0) {
-        rounds = atoi(argv[2]);
+        rounds = (int)strtol(argv[2], NULL, 10); /* 0 where it is no number */
         at = 3;
     }
     if (at >= argc || rounds < 1 || rounds > ROUNDS_MAX) {

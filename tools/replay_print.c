@@ -203,7 +203,7 @@ static const char *text_name(const char *name, char text[FLATLINE_NAME_BYTES])
     size_t at = 0;
     for (; name != NULL && name[at] != '\0' && at + 1 < FLATLINE_NAME_BYTES; at++) {
         const unsigned char byte = (unsigned char)name[at];
-        text[at] = byte < 0x20 || byte == 0x7f ? '?' : name[at];
+        text[at] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
     }
     text[at] = '\0';
     return text;

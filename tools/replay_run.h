@@ -81,6 +81,6 @@ void replay_finish(struct replay *replay);
 
 const struct replay_totals *replay_totals(const struct replay *replay);
 uint32_t replay_stream_count(const struct replay *replay);
-struct replay_stream replay_stream(const struct replay *replay, uint32_t stream);
+struct replay_stream replay_stream(const struct replay *replay, uint32_t index);
 
 #endif
