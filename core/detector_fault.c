@@ -35,20 +35,29 @@ static void fault_tell(struct detector *detector,
     finding_emit(detector, &finding);
 }
 
-/* Marks the kind on whatever the fault is of: a leg, a stream, a connection. The host's is shown by itself, not on every stream. */
-static void kind_mark(struct detector *detector, const struct fault *fault, bool is_open)
+static uint64_t kinds_open(const struct fault *faults, uint32_t count)
 {
-    uint64_t *word = NULL;
+    uint64_t open = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        open |= faults[i].id != 0 ? KIND_BIT(faults[i].kind) : 0;
+    }
+    return open;
+}
+
+/* Counts again what is open on whatever the fault is of: a leg, a stream, a connection. The host's is shown by itself. */
+static void open_recount(struct detector *detector, const struct fault *fault)
+{
     if (fault->stream != EVENT_NO_STREAM && fault->connection != EVENT_NO_CONNECTION) {
         struct leg *leg = leg_find(detector, fault->stream, fault->connection);
-        word = leg != NULL ? &leg->open : NULL;
+        if (leg != NULL) {
+            leg->open = kinds_open(leg->faults, LEG_FAULTS);
+        }
     } else if (fault->stream != EVENT_NO_STREAM) {
-        word = &detector->streams[fault->stream].open;
+        struct stream *stream = &detector->streams[fault->stream];
+        stream->open = kinds_open(stream->faults, STREAM_FAULTS);
     } else if (fault->connection != EVENT_NO_CONNECTION) {
-        word = &detector->carriers[fault->connection].open;
-    }
-    if (word != NULL) {
-        *word = is_open ? *word | KIND_BIT(fault->kind) : *word & ~KIND_BIT(fault->kind);
+        struct carrier *carrier = &detector->carriers[fault->connection];
+        carrier->open = kinds_open(carrier->faults, CARRIER_FAULTS);
     }
 }
 
@@ -134,7 +143,7 @@ void fault_raise(struct detector *detector, struct fault *fault, const struct fa
     *fault = *what;
     fault->id = ++detector->fault_serial;
     fault->count = 1;
-    kind_mark(detector, fault, true);
+    open_recount(detector, fault);
     fault_tell(detector, fault, FINDING_FAULT, 0);
     streams_visit(detector, fault, stream_opened);
 }
@@ -150,8 +159,8 @@ void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns)
     if (fault->id == 0) {
         return;
     }
-    kind_mark(detector, fault, false);
     fault_tell(detector, fault, FINDING_CLEAR, at_ns);
     fault->id = 0;
+    open_recount(detector, fault);
     streams_visit(detector, fault, stream_cleared);
 }

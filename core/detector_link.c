@@ -84,7 +84,7 @@ carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier
 /* ---- up ------------------------------------------------------------------------------------------------------------------- */
 
 /* The inventory of a leg is complete: what DOWN revoked may reopen with the next data. */
-static void leg_ready(struct detector *detector, struct leg *leg)
+void leg_ready(struct detector *detector, struct leg *leg)
 {
     leg->acked = true;
     lease_unhold(detector, &detector->streams[leg->stream], FLATLINE_FAULT_DOWN);

@@ -266,6 +266,9 @@ void start_seen(struct detector *detector, struct leg *leg, struct carrier *carr
     leg->started = true;
     deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), DEADLINE_NEVER);
     fault_clear(detector, &leg->faults[LEG_START], at_ns);
+    if (leg->acked) {
+        leg_ready(detector, leg); /* the other leg may have gone down since it was */
+    }
     if (carrier->started) {
         return;
     }

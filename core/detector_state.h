@@ -156,6 +156,7 @@ struct detector {
     struct deadlines silence; /* by stream */
     struct deadlines due_ids; /* by stream; wakes nobody */
     struct deadlines starts;  /* by leg */
+    uint64_t due_ids_pass_ns; /* when to look at them next */
     uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
     uint64_t keys_due_ns;     /* earliest of the account streams' */
     uint64_t stall_clear_ns;
@@ -247,6 +248,7 @@ void carrier_down(struct detector *detector,
                   const struct event *event,
                   uint64_t at_ns);
 void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void leg_ready(struct detector *detector, struct leg *leg);
 void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_notice(struct detector *detector,
                     struct carrier *carrier,

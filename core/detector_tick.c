@@ -185,9 +185,13 @@ static void carriers_pass(struct detector *detector, uint64_t now_ns)
     detector->carriers_due_ns = next_ns;
 }
 
-/* What an engine owes by now; nobody is woken for it. */
+/* What an engine owes by now. Nobody is woken for it, and a pass a millisecond is soon enough. */
 static void due_ids_pass(struct detector *detector, uint64_t now_ns)
 {
+    if (now_ns < detector->due_ids_pass_ns) {
+        return;
+    }
+    detector->due_ids_pass_ns = now_ns + NS_PER_MS;
     for (uint32_t at = 0; deadlines_due(&detector->due_ids, now_ns, &at);) {
         struct stream *stream = &detector->streams[at - 1];
         deadlines_set(

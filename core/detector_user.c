@@ -26,9 +26,12 @@ static uint64_t since_extend_ns(const struct stream *stream, uint64_t at_ns)
     return extended_ns != 0 && at_ns > extended_ns ? at_ns - extended_ns : 0;
 }
 
+/* News of the key comes by another way than frames: a lapse is found only as far as the socket is known drained. */
 static void user_extend_lease(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {
     const struct detector_policy *policy = &detector->policy;
+    const uint64_t drained_ns = stream_drained_ns(detector, stream);
+    lease_settle(detector, stream, at_ns < drained_ns ? at_ns : drained_ns);
     lease_grant(detector,
                 stream,
                 key_lease_until(&stream->key, policy->key_life_ns, policy->proof_interval_ns),

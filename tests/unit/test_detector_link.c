@@ -351,6 +351,39 @@ static void a_lapse_before_the_end_is_still_told(void **state)
     rig_stop(&rig);
 }
 
+static void a_twin_that_was_up_but_had_not_delivered_yet_reopens_with_its_first_data(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    up(&rig, 1, 1, 0, ms(20));
+    down(&rig, 1, 1, LINK_END_EOF, 0, ms(30));
+    up(&rig, 1, 2, 0, ms(40)); /* up, complete, and quiet: still counted as down */
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(50));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    send(&rig, with_id(bare(0, 1, ms(60)), 2));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3060));
+    rig_stop(&rig);
+}
+
+static void of_two_findings_of_one_kind_the_other_stays_shown(void **state)
+{
+    (void)state;
+    start();
+    (void)add_stream(false, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, rig_event(EVENT_SUBSCRIBE_ERROR, 0, ms(5))); /* of nobody knows which stream */
+    detector_watermark(rig.detector, 0, 1, ms(6000));
+    rig_tick(&rig, ms(6000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 2);
+    send(&rig, with_id(bare(0, 0, ms(6001)), 1)); /* ends the silence, not the refusal */
+    assert_int_equal(rig_count(&rig, FINDING_CLEAR), 1);
+    assert_int_equal(rig_view(&rig, 0)->open_faults, 1ULL << FLATLINE_FAULT_NEVER_STARTED);
+    rig_stop(&rig);
+}
+
 /* ---- NOTICE ---------------------------------------------------------------------------------------------------------------- */
 
 static void a_notice_is_told_keeps_the_lease_and_goes_with_its_connection(void **state)
@@ -622,6 +655,8 @@ int main(void)
         cmocka_unit_test(the_end_of_a_predecessor_does_not_end_its_successor),
         cmocka_unit_test(a_connection_made_in_its_place_clears_the_down_of_the_old_one),
         cmocka_unit_test(a_lapse_before_the_end_is_still_told),
+        cmocka_unit_test(a_twin_that_was_up_but_had_not_delivered_yet_reopens_with_its_first_data),
+        cmocka_unit_test(of_two_findings_of_one_kind_the_other_stays_shown),
         cmocka_unit_test(a_notice_is_told_keeps_the_lease_and_goes_with_its_connection),
         cmocka_unit_test(a_notice_nothing_follows_is_forgotten_after_fifteen_minutes),
         cmocka_unit_test(a_stream_that_must_start_and_does_not_is_never_started_by_itself),
