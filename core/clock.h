@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h - the clocks. CLOCK_MONOTONIC through the vDSO is the only clock of verdicts; the wall clock is for people.
+ * clock.h - the clocks. CLOCK_MONOTONIC through the vDSO is the only clock of verdicts; the wall
+ * clock is for people.
  */
 #ifndef FLATLINE_CORE_CLOCK_H
 #define FLATLINE_CORE_CLOCK_H
@@ -27,8 +28,8 @@ static inline uint64_t clock_wall_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
-/** BOOTTIME - MONOTONIC: grows when the machine was suspended. A pause between the two readings makes it smaller, never
- *  larger, and never negative. */
+/** BOOTTIME - MONOTONIC: grows when the machine was suspended. A pause between the two readings
+ *  makes it smaller, never larger, and never negative. */
 static inline uint64_t clock_suspended_ns(void)
 {
     const uint64_t boot = clock_ns(CLOCK_BOOTTIME);

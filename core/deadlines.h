@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * deadlines.h - one deadline each for many things: moved with every frame, asked "is anything due?" on every pass.
+ * deadlines.h - one deadline each for many things: moved with every frame, asked "is anything
+ * due?" on every pass.
  *
- * A flat array, a lower bound for each block of 64, and one for the whole. Moving a deadline forward is one store and leaves the
- * bounds too early, which costs a rescan of that block once the bound is reached; asking when nothing is due is one compare.
+ * A flat array, a lower bound for each block of 64, and one for the whole. Moving a deadline
+ * forward is one store and leaves the bounds too early, which costs a rescan of that block once
+ * the bound is reached; asking when nothing is due is one compare.
  */
 #ifndef FLATLINE_CORE_DEADLINES_H
 #define FLATLINE_CORE_DEADLINES_H
@@ -49,9 +51,10 @@ static inline uint64_t deadlines_get(const struct deadlines *deadlines, uint32_t
     return deadlines->at_ns[index];
 }
 
-/** Finds the next deadline <= limit_ns at or behind *cursor (start at 0) and sets *cursor behind it; its index is then *cursor - 1.
- *  false: none left, and the bounds are tight again. A deadline that its owner does not move stays due for the next walk.
- *  Cost: a compare when nothing is due. */
+/** Finds the next deadline <= limit_ns at or behind *cursor (start at 0) and sets *cursor
+ *  behind it; its index is then *cursor - 1. false: none left, and the bounds are tight again.
+ *  A deadline that its owner does not move stays due for the next walk. Cost: a compare when
+ *  nothing is due. */
 bool deadlines_due(struct deadlines *deadlines, uint64_t limit_ns, uint32_t *cursor);
 
 #endif

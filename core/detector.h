@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector.h - events and time in, leases and findings out. Pure: no clock, no socket, no allocation after creation, no
- * venue names, no segment. Live running, replay and tests drive the very same code.
+ * detector.h - events and time in, leases and findings out. Pure: no clock, no socket, no
+ * allocation after creation, no venue names, no segment. Live running, replay and tests drive the
+ * very same code.
  *
- * Silence takes the same road as a frame: detector_tick() is the event that nothing came. No verdict is passed beyond a
- * connection's watermark: a lapse or a missed deadline at T is found only once every leg that carries the stream is
- * known to be drained up to T.
+ * Silence takes the same road as a frame: detector_tick() is the event that nothing came. No
+ * verdict is passed beyond a connection's watermark: a lapse or a missed deadline at T is found
+ * only once every leg that carries the stream is known to be drained up to T.
  */
 #ifndef FLATLINE_CORE_DETECTOR_H
 #define FLATLINE_CORE_DETECTOR_H
@@ -26,41 +27,50 @@ struct detector_limits {
     uint32_t legs_max; /* stream x connection pairs */
 };
 
-/* What a fault does to the leases of the streams in its scope; the policy table of DESIGN section 7. */
+/* What a fault does to the leases of the streams in its scope; the policy table of DESIGN
+ * section 7. */
 enum lease_action { LEASE_KEEP, LEASE_REVOKE };
 
 struct detector_policy {
-    uint32_t frozen_frames;              /* 20 */
-    uint64_t lagging_excess_ns;          /* 500 ms: p95 over the window above this ... */
-    uint64_t lagging_window_ns;          /* 1 s */
-    uint64_t lagging_hold_ns;            /* ... for this long: 1 s */
-    uint64_t first_data_ns;              /* 5 s */
-    uint64_t key_life_ns;                /* 60 min */
-    uint64_t key_expiring_ns;            /* 25 min left */
-    uint64_t proof_interval_ns;          /* own stamped ping on the private socket, 20 s: a proof lasts three of these */
-    uint64_t self_stall_after_ns;        /* what the callers call a stall, 50 ms: told in its evidence */
-    uint64_t stall_explains_ns;          /* closes 4004/4005/1008 this long after our stall are ours: 60 s */
+    uint32_t frozen_frames;     /* 20 */
+    uint64_t lagging_excess_ns; /* 500 ms: p95 over the window above this ... */
+    uint64_t lagging_window_ns; /* 1 s */
+    uint64_t lagging_hold_ns;   /* ... for this long: 1 s */
+    uint64_t first_data_ns;     /* 5 s */
+    uint64_t key_life_ns;       /* 60 min */
+    uint64_t key_expiring_ns;   /* 25 min left */
+    /* own stamped ping on the private socket, 20 s: a proof lasts three of these */
+    uint64_t proof_interval_ns;
+    /* what the callers call a stall, 50 ms: told in its evidence */
+    uint64_t self_stall_after_ns;
+    /* closes 4004/4005/1008 this long after our stall are ours: 60 s */
+    uint64_t stall_explains_ns;
     uint8_t lease_on[FLATLINE_FAULT_COUNT]; /* enum lease_action by fault kind */
-    bool anchor_on_frames;               /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */
+    /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */
+    bool anchor_on_frames;
 };
 
 /** The policy of DESIGN sections 3, 7 and 9 with nothing configured. */
 struct detector_policy detector_policy_default(void);
 
 /** Creates a detector; the only allocation it makes. NULL: out of memory. */
-struct detector *detector_create(const struct detector_limits *limits, const struct detector_policy *policy);
+struct detector *detector_create(const struct detector_limits *limits,
+                                 const struct detector_policy *policy);
 void detector_destroy(struct detector *detector);
 
-/** Adds a stream, a connection, a leg. All before the first event when live; replay adds as names appear.
- *  Returns the index (streams and connections count from 0 in the order added), or -ENOSPC. A leg added twice is one leg. */
+/** Adds a stream, a connection, a leg. All before the first event when live; replay adds as
+ *  names appear. Returns the index (streams and connections count from 0 in the order added),
+ *  or -ENOSPC. A leg added twice is one leg. */
 int detector_add_stream(struct detector *detector, const struct stream_traits *traits);
 int detector_add_connection(struct detector *detector, enum flatline_venue venue, uint32_t route);
 int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connection);
 
 /* A finding: something that changed and that people, or the event ring, want to know. */
 enum finding_kind {
-    FINDING_LAPSE,  /* at_ns == lease_until exactly */
-    FINDING_RENEW,  /* at_ns = receive time of the renewing frame; onset_ns = when it had lapsed (0: first lease ever) */
+    FINDING_LAPSE, /* at_ns == lease_until exactly */
+    /* at_ns = receive time of the renewing frame; onset_ns = when it had lapsed (0: first lease
+     * ever) */
+    FINDING_RENEW,
     FINDING_REVOKE, /* the lease went to 0; fault_kind says why */
     FINDING_FAULT,  /* a fault opened */
     FINDING_UPDATE, /* an open fault repeated: count and evidence grew */
@@ -68,11 +78,11 @@ enum finding_kind {
 };
 
 struct finding {
-    uint8_t kind;       /* enum finding_kind */
-    uint8_t fault_kind; /* enum flatline_fault_kind */
-    uint8_t scope;      /* enum flatline_scope */
-    uint8_t blame;      /* enum flatline_scope: HOST = ourselves */
-    uint8_t confidence; /* percent */
+    uint8_t kind;        /* enum finding_kind */
+    uint8_t fault_kind;  /* enum flatline_fault_kind */
+    uint8_t scope;       /* enum flatline_scope */
+    uint8_t blame;       /* enum flatline_scope: HOST = ourselves */
+    uint8_t confidence;  /* percent */
     uint16_t connection; /* EVENT_NO_CONNECTION = not of one connection */
     uint32_t stream;     /* EVENT_NO_STREAM = not of one stream */
     uint64_t fault_id;   /* 1, 2, 3 ... in order of opening */
@@ -84,27 +94,33 @@ struct finding {
     char text[EVENT_TEXT_BYTES];
 };
 
-/** Takes the oldest finding. false: none left. Findings wait in a bounded outbox: drain it after each apply and each tick. If
- *  it is ever full the finding is dropped and detector_totals.findings_lost counts it. */
+/** Takes the oldest finding. false: none left. Findings wait in a bounded outbox: drain it
+ *  after each apply and each tick. If it is ever full the finding is dropped and
+ *  detector_totals.findings_lost counts it. */
 bool detector_take(struct detector *detector, struct finding *ret_finding);
 
-/** Applies one event. Events of one connection come in receive order. recv_mono_ns going back is clamped and counted;
- *  recv_mono_ns 0 (no clock): ids are checked and frames counted, nothing is timed.
- *  Cost: constant; no deadline structure is walked. */
+/** Applies one event. Events of one connection come in receive order. recv_mono_ns going back
+ *  is clamped and counted; recv_mono_ns 0 (no clock): ids are checked and frames counted,
+ *  nothing is timed. Cost: constant; no deadline structure is walked. */
 void detector_apply(struct detector *detector, const struct event *event);
 
-/** Sets how far a connection is known to be drained; monotone within an epoch. link_epoch is the connection's epoch the watermark
- *  was stored under: it counts only when it equals the epoch of the last EVENT_CONNECTION_UP applied. A connection that is
- *  down is drained by definition: pass its watermark as now. */
-void detector_watermark(struct detector *detector, uint32_t connection, uint16_t link_epoch, uint64_t drained_mono_ns);
+/** Sets how far a connection is known to be drained; monotone within an epoch. link_epoch is
+ *  the connection's epoch the watermark was stored under: it counts only when it equals the
+ *  epoch of the last EVENT_CONNECTION_UP applied. A connection that is down is drained by
+ *  definition: pass its watermark as now. */
+void detector_watermark(struct detector *detector,
+                        uint32_t connection,
+                        uint16_t link_epoch,
+                        uint64_t drained_mono_ns);
 
-/** Passes the verdicts that are due: deadlines <= now and <= the watermark of every leg concerned. Bounded: at most
- *  DETECTOR_TICK_MAX verdicts; returns true if more are due (drain the outbox and call again).
- *  Cost: a compare when nothing is due. */
+/** Passes the verdicts that are due: deadlines <= now and <= the watermark of every leg
+ *  concerned. Bounded: at most DETECTOR_TICK_MAX verdicts; returns true if more are due (drain
+ *  the outbox and call again). Cost: a compare when nothing is due. */
 bool detector_tick(struct detector *detector, uint64_t now_mono_ns);
 #define DETECTOR_TICK_MAX 64
 
-/** The earliest deadline of anything, DETECTOR_NEVER if none: when ingest, asleep, should wake. May be early, never late. */
+/** The earliest deadline of anything, DETECTOR_NEVER if none: when ingest, asleep, should wake.
+ *  May be early, never late. */
 uint64_t detector_next_deadline(const struct detector *detector);
 
 /* What the publisher and replay read of a stream; plain memory of the judge thread. */
@@ -133,16 +149,18 @@ struct stream_view {
     uint32_t legs;
     uint32_t legs_up;
     bool ever_leased;
-    bool unproven; /* account streams: no event yet on this socket; the lease rests on key and pong alone */
+    /* account streams: no event yet on this socket; the lease rests on key and pong alone */
+    bool unproven;
 };
 
 const struct stream_view *detector_stream(const struct detector *detector, uint32_t stream);
 
-/** Bit set of streams changed since the last call, by iteration: returns the next changed stream and clears its mark, or
- *  EVENT_NO_STREAM. Bounded by the number of streams changed. */
+/** Bit set of streams changed since the last call, by iteration: returns the next changed
+ *  stream and clears its mark, or EVENT_NO_STREAM. Bounded by the number of streams changed. */
 uint32_t detector_next_changed(struct detector *detector);
 
-/* What the last applied data event meant for the histograms: recorded by the caller, who owns them. */
+/* What the last applied data event meant for the histograms: recorded by the caller, who owns
+ * them. */
 struct detector_sample {
     bool has_interarrival; /* since the previous frame of the same leg */
     bool has_lag;          /* a causal excess lag, above the envelope */
@@ -152,10 +170,11 @@ struct detector_sample {
 struct detector_sample detector_last_sample(const struct detector *detector);
 
 struct detector_totals {
-    uint64_t time_clamped;   /* receive times that went back */
+    uint64_t time_clamped; /* receive times that went back */
     uint64_t time_absurd;
     uint64_t findings_lost;
-    uint64_t strays;         /* data events of an unknown stream or leg: counted, and nothing else */
+    /* data events of an unknown stream or leg: counted, and nothing else */
+    uint64_t strays;
     uint64_t stalls;
     uint64_t unanchored_venues; /* bits, 1 << venue */
 };

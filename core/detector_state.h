@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_state.h - what the files of the detector share: streams, connections, the legs between them, and open faults.
+ * detector_state.h - what the files of the detector share: streams, connections, the legs between
+ * them, and open faults.
  *
  *     detector.c        creation, the door every event comes through, the outbox
  *     detector_data.c   a data frame: arrival, sequence, lag, lease
@@ -12,8 +13,9 @@
  *     detector_user.c   account streams and their keys
  *     detector_tick.c   watermarks and the verdicts that time alone passes
  *
- * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or stream, raises through
- * fault_raise(), and has its deadlines asked in detector_tick(). Nothing else needs to know of it.
+ * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or
+ * stream, raises through fault_raise(), and has its deadlines asked in detector_tick(). Nothing
+ * else needs to know of it.
  */
 #ifndef FLATLINE_CORE_DETECTOR_STATE_H
 #define FLATLINE_CORE_DETECTOR_STATE_H
@@ -78,8 +80,8 @@ struct leg {
     uint64_t beyond_key;   /* REGRESSED and FROZEN clear at a key above this: survives reconnects */
     uint64_t repeats_since_ns;
     uint32_t repeats; /* in a row */
-    uint32_t
-        generation; /* of the stream's ids: behind the stream's, it has not seen the reset yet */
+    /* of the stream's ids: behind the stream's, it has not seen the reset yet */
+    uint32_t generation;
     uint64_t gaps;
     uint64_t regressed;
     bool started;      /* has delivered in this life */
@@ -232,7 +234,8 @@ void lease_revoke(struct detector *detector,
                   uint64_t at_ns);
 void lease_unhold(struct detector *detector, struct stream *stream, enum flatline_fault_kind kind);
 
-/* detector_fault.c: `fault` is the owner's slot; `what` says kind, scope, stream, connection, onset, at, evidence, text. */
+/* detector_fault.c: `fault` is the owner's slot; `what` says kind, scope, stream, connection,
+ * onset, at, evidence, text. */
 void fault_raise(struct detector *detector, struct fault *fault, const struct fault *what);
 void fault_repeat(struct detector *detector, struct fault *fault);
 void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns);

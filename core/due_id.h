@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * due_id.h - the newest id of a stream that was first seen longer ago than an allowance: what an engine's own copy must have
- * reached by now. Four marks spread over the allowance instead of every id, so the answer is late by a third of it at most and
- * never early.
+ * due_id.h - the newest id of a stream that was first seen longer ago than an allowance: what an
+ * engine's own copy must have reached by now. Four marks spread over the allowance instead of
+ * every id, so the answer is late by a third of it at most and never early.
  */
 #ifndef FLATLINE_CORE_DUE_ID_H
 #define FLATLINE_CORE_DUE_ID_H
@@ -20,7 +20,8 @@ struct due_id {
     uint32_t waiting;
 };
 
-/** Lets ids become due up to now_ns; returns when the next one does, DEADLINE_NEVER if none waits. */
+/** Lets ids become due up to now_ns; returns when the next one does, DEADLINE_NEVER if none
+ *  waits. */
 static inline uint64_t due_id_advance(struct due_id *ids, uint64_t allowance_ns, uint64_t now_ns)
 {
     uint32_t ripe = 0;
@@ -35,8 +36,8 @@ static inline uint64_t due_id_advance(struct due_id *ids, uint64_t allowance_ns,
     return ids->waiting > 0 ? ids->seen_ns[0] + allowance_ns : DEADLINE_NEVER;
 }
 
-/** Notes an id first seen now. The last mark is overwritten while it is younger than a third of the allowance after the one
- *  before it. Returns as due_id_advance(). */
+/** Notes an id first seen now. The last mark is overwritten while it is younger than a third of
+ *  the allowance after the one before it. Returns as due_id_advance(). */
 static inline uint64_t
 due_id_seen(struct due_id *ids, uint64_t allowance_ns, uint64_t id, uint64_t now_ns)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * envelope.h - how far the venue's clock and ours are apart, as well as frames can tell: the smallest of receive time minus
- * exchange time, which may rise again by 200 ppm of the time that passes. What a frame shows above it is its excess lag.
+ * envelope.h - how far the venue's clock and ours are apart, as well as frames can tell: the
+ * smallest of receive time minus exchange time, which may rise again by 200 ppm of the time that
+ * passes. What a frame shows above it is its excess lag.
  *
- * One per venue, kept across reconnects. Not a sliding window: a window forgets, and turns a constant delay fresh again.
- * Source: DESIGN section 3.
+ * One per venue, kept across reconnects. Not a sliding window: a window forgets, and turns a
+ * constant delay fresh again. Source: DESIGN section 3.
  */
 #ifndef FLATLINE_CORE_ENVELOPE_H
 #define FLATLINE_CORE_ENVELOPE_H
@@ -33,11 +34,12 @@ struct envelope {
 /** on_frames: replay; live starts without, and earns nothing until one of the two calls below. */
 void envelope_init(struct envelope *envelope, bool on_frames);
 
-/** REST server time: taken at local time midpoint_mono_ns the venue's clock showed exch_wall_ns. The first one sets the floor;
- *  it never raises one that frames have set. */
+/** REST server time: taken at local time midpoint_mono_ns the venue's clock showed
+ *  exch_wall_ns. The first one sets the floor; it never raises one that frames have set. */
 void envelope_anchor(struct envelope *envelope, uint64_t midpoint_mono_ns, int64_t exch_wall_ns);
 
-/** REST is out of reach: the first frame sets the floor, and the venue is marked unanchored until a server time comes. */
+/** REST is out of reach: the first frame sets the floor, and the venue is marked unanchored
+ *  until a server time comes. */
 void envelope_anchor_on_frames(struct envelope *envelope);
 
 /** May timed frames earn at all? */
@@ -52,7 +54,8 @@ enum envelope_verdict {
     ENVELOPE_SAMPLE,
 };
 
-/** Feeds one frame's times and tells its excess lag. ret_excess_ns is written for ENVELOPE_SAMPLE only. */
+/** Feeds one frame's times and tells its excess lag. ret_excess_ns is written for
+ *  ENVELOPE_SAMPLE only. */
 enum envelope_verdict envelope_feed(struct envelope *envelope,
                                     uint64_t recv_mono_ns,
                                     int64_t exch_wall_ns,

@@ -2,47 +2,62 @@
  *
  * event.h - the one record that travels from socket to judge: 64 bytes, by value.
  *
- * A received frame becomes exactly one event (or none). What control learns (connects, REST answers) and what ingest learns
- * (a close, a pong, its own stall) are events too, so live running, replay and tests feed the judge through one door.
+ * A received frame becomes exactly one event (or none). What control learns (connects, REST
+ * answers) and what ingest learns (a close, a pong, its own stall) are events too, so live
+ * running, replay and tests feed the judge through one door.
  */
 #ifndef FLATLINE_CORE_EVENT_H
 #define FLATLINE_CORE_EVENT_H
 
 #include <stdint.h>
 
-#define EVENT_NO_STREAM UINT32_MAX
+#define EVENT_NO_STREAM     UINT32_MAX
 #define EVENT_NO_CONNECTION UINT16_MAX
-#define EVENT_TEXT_BYTES 32
+#define EVENT_TEXT_BYTES    32
 
 enum event_kind {
     EVENT_NONE,
     /* from a codec: one frame */
-    EVENT_DATA,            /* data.* */
-    EVENT_ACK,             /* a subscription was acknowledged. stream set: that one (OKX, one ACK per arg). EVENT_NO_STREAM:
-                              every stream of request note.code (Binance, echoed id) */
-    EVENT_SUBSCRIBE_ERROR, /* note.code = venue's code, note.value = request id or 0, note.text = message. stream when known.
-                              OKX channel-conn-count-error: code 0, value = count, text = channel */
-    EVENT_NOTICE,          /* the venue announces an end: serverShutdown (code 0), OKX 64008 */
-    EVENT_KEY_EXPIRED,     /* listenKeyExpired / eventStreamTerminated. note.value = key_fingerprint() of the key, 0 = unnamed */
-    EVENT_TEXT_PONG,       /* OKX's answer "pong" */
-    EVENT_INVENTORY,       /* LIST_SUBSCRIPTIONS answer: note.value = number of streams the venue lists */
-    EVENT_CONTROL,         /* any other well-formed answer; nothing to judge */
+    EVENT_DATA, /* data.* */
+    /* a subscription was acknowledged. stream set: that one (OKX, one ACK per arg).
+     * EVENT_NO_STREAM: every stream of request note.code (Binance, echoed id) */
+    EVENT_ACK,
+    /* note.code = venue's code, note.value = request id or 0, note.text = message. stream when
+     * known. OKX channel-conn-count-error: code 0, value = count, text = channel */
+    EVENT_SUBSCRIBE_ERROR,
+    EVENT_NOTICE, /* the venue announces an end: serverShutdown (code 0), OKX 64008 */
+    /* listenKeyExpired / eventStreamTerminated. note.value = key_fingerprint() of the key, 0 =
+     * unnamed */
+    EVENT_KEY_EXPIRED,
+    EVENT_TEXT_PONG, /* OKX's answer "pong" */
+    /* LIST_SUBSCRIPTIONS answer: note.value = number of streams the venue lists */
+    EVENT_INVENTORY,
+    EVENT_CONTROL, /* any other well-formed answer; nothing to judge */
     /* from ingest */
-    EVENT_CONNECTION_UP,   /* link.epoch; upgrade done, subscriptions sent at recv_mono_ns. link.code: how many EVENT_ACKs these
-                              should bring (Binance one a request, OKX one a stream); 0: none are waited for */
+    /* link.epoch; upgrade done, subscriptions sent at recv_mono_ns. link.code: how many
+     * EVENT_ACKs these should bring (Binance one a request, OKX one a stream); 0: none are
+     * waited for */
+    EVENT_CONNECTION_UP,
     EVENT_CONNECTION_DOWN, /* link.* */
     EVENT_PING,            /* the venue pinged */
     EVENT_PONG,            /* answer to our own stamped ping: note.value = round trip, ns */
-    EVENT_SELF_STALL,      /* note.value = start of the gap (mono ns), recv_mono_ns = its end; note.code: 0 ingest, 1 judge, 2 replay */
-    EVENT_DRAINED,         /* replay only: the connection was drained up to recv_mono_ns */
+    /* note.value = start of the gap (mono ns), recv_mono_ns = its end; note.code: 0 ingest, 1
+     * judge, 2 replay */
+    EVENT_SELF_STALL,
+    EVENT_DRAINED, /* replay only: the connection was drained up to recv_mono_ns */
     /* from control */
-    EVENT_CONNECT_FAILED,  /* link.* */
-    EVENT_SERVER_TIME,     /* time.*: REST server time of a venue; recv_mono_ns: midpoint of the round trip */
-    EVENT_TIME_UNREACHABLE,/* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
-    EVENT_KEY_EXTENDED,    /* note.value = fingerprint of the key a successful POST or PUT returned; stream = user stream */
+    EVENT_CONNECT_FAILED, /* link.* */
+    /* time.*: REST server time of a venue; recv_mono_ns: midpoint of the round trip */
+    EVENT_SERVER_TIME,
+    /* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
+    EVENT_TIME_UNREACHABLE,
+    /* note.value = fingerprint of the key a successful POST or PUT returned; stream = user
+     * stream */
+    EVENT_KEY_EXTENDED,
     EVENT_KEY_EXTEND_FAILED, /* note.code = HTTP status or negative venue code */
-    EVENT_KEY_UNKNOWN,     /* -1125, or the venue returned another key (note.code 1 = foreign) */
-    EVENT_CLOCK_SUSPENDED, /* BOOTTIME - MONOTONIC grew by note.value ns: the machine slept; every lease is void */
+    EVENT_KEY_UNKNOWN,       /* -1125, or the venue returned another key (note.code 1 = foreign) */
+    /* BOOTTIME - MONOTONIC grew by note.value ns: the machine slept; every lease is void */
+    EVENT_CLOCK_SUSPENDED,
     EVENT_KIND_COUNT
 };
 
@@ -73,7 +88,8 @@ enum link_end {
 
 struct event_data {
     int64_t exch_wall_ns; /* Binance E, OKX ts; 0 = none. Never T */
-    uint64_t id;          /* depth u, bookTicker u, trade t, aggTrade a, lastUpdateId, OKX seqId of books, tradeId */
+    /* depth u, bookTicker u, trade t, aggTrade a, lastUpdateId, OKX seqId of books, tradeId */
+    uint64_t id;
     uint64_t first_id;
     int64_t prev_id; /* OKX snapshots say -1 */
     int64_t bid_e8;  /* best bid and ask where the channel shows them, else 0 */
@@ -103,11 +119,13 @@ struct event_time {
 };
 
 struct event {
-    uint64_t recv_mono_ns; /* right after the read that completed the frame; 0 = no clock (replay) */
-    uint32_t stream;       /* catalogue index or EVENT_NO_STREAM */
-    uint16_t connection;   /* index or EVENT_NO_CONNECTION */
-    uint8_t kind;          /* enum event_kind */
-    uint8_t flags;         /* enum event_data_flag */
+    /* right after the read that completed the frame; 0 = no clock (replay) */
+    uint64_t recv_mono_ns;
+    uint32_t stream;     /* catalogue index or EVENT_NO_STREAM */
+    uint16_t connection; /* index or EVENT_NO_CONNECTION */
+    uint8_t kind;        /* enum event_kind */
+    uint8_t flags;       /* enum event_data_flag */
+
     union {
         struct event_data data;
         struct event_note note;
@@ -115,6 +133,7 @@ struct event {
         struct event_time time;
     };
 };
+
 _Static_assert(sizeof(struct event) == 64, "an event is one cache line");
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * key_lease.h - the lease of an account's stream. Its silence proves nothing, so it is leased by what can be proven: that the key was
- * extended, and that the socket opened with that key answers. Whichever runs out first ends it.
+ * key_lease.h - the lease of an account's stream. Its silence proves nothing, so it is leased by
+ * what can be proven: that the key was extended, and that the socket opened with that key answers.
+ * Whichever runs out first ends it.
  *
- * Source: DESIGN section 3; Binance docs, USD-M user data streams: a listenKey lives 60 min from its last extension, and its socket stays
- * open and pinging after it died.
+ * Source: DESIGN section 3; Binance docs, USD-M user data streams: a listenKey lives 60 min from
+ * its last extension, and its socket stays open and pinging after it died.
  */
 #ifndef FLATLINE_CORE_KEY_LEASE_H
 #define FLATLINE_CORE_KEY_LEASE_H
@@ -27,7 +28,8 @@ struct key_lease {
     bool is_unproven;         /* no account event on this socket yet */
 };
 
-/** A POST or PUT succeeded. Another fingerprint than before: the open socket was opened with a dead key. */
+/** A POST or PUT succeeded. Another fingerprint than before: the open socket was opened with a
+ *  dead key. */
 static inline void key_lease_extended(struct key_lease *key, uint64_t fingerprint, uint64_t at_ns)
 {
     if (fingerprint != 0 && fingerprint != key->fingerprint) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * lagging.h - is a connection's data late as a rule? The 95th percentile of its excess lag over a sliding window, kept as two counts
- * a tenth of the window: constant time and memory a sample.
+ * lagging.h - is a connection's data late as a rule? The 95th percentile of its excess lag over a
+ * sliding window, kept as two counts a tenth of the window: constant time and memory a sample.
  *
- * p95 is above the limit exactly while more than a twentieth of the samples are. It must be so over the whole window and over
- * its last three tenths: a burst that came late and has drained is over.
+ * p95 is above the limit exactly while more than a twentieth of the samples are. It must be so
+ * over the whole window and over its last three tenths: a burst that came late and has drained is
+ * over.
  */
 #ifndef FLATLINE_CORE_LAGGING_H
 #define FLATLINE_CORE_LAGGING_H
@@ -27,8 +28,8 @@ struct lagging {
     uint64_t late_since_ns;    /* p95 has been above since; 0 = is not */
     uint64_t healthy_since_ns; /* and below */
     uint64_t last_ns;
-    uint64_t
-        last_late_number; /* part of the last late sample: where it is old, nothing needs adding up */
+    /* part of the last late sample: where it is old, nothing needs adding up */
+    uint64_t last_late_number;
 };
 
 struct lagging_limits {

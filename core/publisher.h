@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher.h - the one writer of the segment: builds the file, publishes leases, slots, faults and events, retires it.
+ * publisher.h - the one writer of the segment: builds the file, publishes leases, slots, faults
+ * and events, retires it.
  *
- * All of it is called by one thread (the judge); creation and the final close by whoever starts and stops that thread.
+ * All of it is called by one thread (the judge); creation and the final close by whoever starts
+ * and stops that thread.
  */
 #ifndef FLATLINE_CORE_PUBLISHER_H
 #define FLATLINE_CORE_PUBLISHER_H
 
 #define PUBLISHER_ERROR_TEXT_BYTES 256U /* what ret_error_text of publisher_create() must hold */
-#define PUBLISHER_ERRORS_MAX 64U        /* distinct errors kept */
+#define PUBLISHER_ERRORS_MAX       64U  /* distinct errors kept */
 
 #include "core/detector.h"
 #include "flatline/layout.h"
@@ -60,13 +62,16 @@ struct publisher_config {
 /** Bytes the segment of this configuration takes. */
 uint64_t publisher_size_bytes(const struct publisher_config *config);
 
-/** Takes the lock, builds the file under a temporary name, zeroes and marks a dead predecessor's, and renames ours into place.
+/** Takes the lock, builds the file under a temporary name, zeroes and marks a dead predecessor's,
+ *  and renames ours into place.
  *
  *  ret_error_text (may be NULL) gets a sentence for people on failure: PUBLISHER_ERROR_TEXT_BYTES.
- *  Returns 0; -EEXIST another sentinel holds the lock; -ENOSPC the file system is full; -EBADMSG what stands under the name is
- *  not a flatline segment and is left alone; -EINVAL; other -errno.
+ *  Returns 0; -EEXIST another sentinel holds the lock; -ENOSPC the file system is full; -EBADMSG
+ *  what stands under the name is not a flatline segment and is left alone; -EINVAL; other -errno.
  */
-int publisher_create(const struct publisher_config *config, struct publisher **ret_publisher, char *ret_error_text);
+int publisher_create(const struct publisher_config *config,
+                     struct publisher **ret_publisher,
+                     char *ret_error_text);
 
 /** Marks STOPPED, zeroes alive_until, removes the name, releases the lock. NULL is accepted. */
 void publisher_destroy(struct publisher *publisher);
@@ -77,11 +82,17 @@ void publisher_lease(struct publisher *publisher, uint32_t stream, const struct 
 /** Publishes a stream's detail slot. */
 void publisher_detail(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
 
-/** Writes a finding into the event ring (a revocation as a LAPSE that names its fault) and, for faults, the fault table. */
-void publisher_finding(struct publisher *publisher, const struct finding *finding, uint64_t now_mono_ns);
+/** Writes a finding into the event ring (a revocation as a LAPSE that names its fault) and, for
+ *  faults, the fault table. */
+void publisher_finding(struct publisher *publisher,
+                       const struct finding *finding,
+                       uint64_t now_mono_ns);
 
 /** Renews alive_until and the beats. ingest_beat_mono_ns 0: no ingest yet; alive_until stays 0. */
-void publisher_beat(struct publisher *publisher, uint64_t now_mono_ns, uint64_t ingest_beat_mono_ns, uint64_t alive_for_ns);
+void publisher_beat(struct publisher *publisher,
+                    uint64_t now_mono_ns,
+                    uint64_t ingest_beat_mono_ns,
+                    uint64_t alive_for_ns);
 
 /** Adds to the distinct-error log: one slot a text, counted. */
 void publisher_error(struct publisher *publisher, const char *text, uint64_t now_mono_ns);
@@ -89,11 +100,15 @@ void publisher_error(struct publisher *publisher, const char *text, uint64_t now
 /** The connection's line of words, to be filled with store_relaxed by the judge. */
 struct flatline_connection *publisher_connection(struct publisher *publisher, uint32_t connection);
 
-/** Histograms of a stream (0 interarrival, 1 lag) and a connection (0 round trip); NULL where off. */
-struct flatline_histogram *publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_t which);
-struct flatline_histogram *publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which);
+/** Histograms of a stream (0 interarrival, 1 lag) and a connection (0 round trip); NULL where
+ *  off. */
+struct flatline_histogram *
+publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_t which);
+struct flatline_histogram *
+publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which);
 
-/** Sets a counter of config.counter_names. The publisher keeps two more behind them: faults_lost, errors_lost. */
+/** Sets a counter of config.counter_names. The publisher keeps two more behind them:
+ *  faults_lost, errors_lost. */
 void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t value);
 
 /** Sets header.sentinel_why: 1 spinning, 2 a venue is unanchored. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher_internal.h - what the two halves of the publisher share: publisher_file.c makes and retires the file,
- * publisher.c stores into it.
+ * publisher_internal.h - what the two halves of the publisher share: publisher_file.c makes and
+ * retires the file, publisher.c stores into it.
  */
 #ifndef FLATLINE_CORE_PUBLISHER_INTERNAL_H
 #define FLATLINE_CORE_PUBLISHER_INTERNAL_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * reader_internal.h - one mapping of a segment as the reader trusts it: the places and names are private copies, checked at
- * attach; only evidence and leases are read from the live file, and none of those is used as an index.
+ * reader_internal.h - one mapping of a segment as the reader trusts it: the places and names are
+ * private copies, checked at attach; only evidence and leases are read from the live file, and
+ * none of those is used as an index.
  */
 #ifndef FLATLINE_CORE_READER_INTERNAL_H
 #define FLATLINE_CORE_READER_INTERNAL_H
@@ -35,7 +36,8 @@ struct flatline {
     char path[PATH_MAX];
 };
 
-/** Opens, maps and checks the file. current: if the file is this very one, *ret_view is NULL and 0 is returned. */
+/** Opens, maps and checks the file. current: if the file is this very one, *ret_view is NULL
+ *  and 0 is returned. */
 int view_open(const char *path, const struct view *current, struct view **ret_view);
 void view_close(struct view *view);
 

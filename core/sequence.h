@@ -2,8 +2,9 @@
  *
  * sequence.h - the id rules of one leg: what a frame's key says about the frames before it.
  *
- * The key is the channel's id; the exchange time where the channel has no id; nothing where it has neither. A stream's first keyed
- * frame decides which, for good. Each connection of a stream is checked for itself, from the first frame of each of its lives.
+ * The key is the channel's id; the exchange time where the channel has no id; nothing where it has
+ * neither. A stream's first keyed frame decides which, for good. Each connection of a stream is
+ * checked for itself, from the first frame of each of its lives.
  */
 #ifndef FLATLINE_CORE_SEQUENCE_H
 #define FLATLINE_CORE_SEQUENCE_H
@@ -14,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* OKX sends the latest snapshot of an unchanged book again after about 60 s; sooner it is a plain repeat. */
+/* OKX sends the latest snapshot of an unchanged book again after about 60 s; sooner it is a
+ * plain repeat. */
 #define SEQUENCE_REPEAT_AFTER_NS (45ULL * 1000000000ULL)
 
 /* What a stream is keyed by, once known. */
@@ -39,7 +41,8 @@ struct sequence {
     bool anchored;
 };
 
-/** Reads the frame's key by its stream's mode, deciding the mode if it is still open. false: it has none. */
+/** Reads the frame's key by its stream's mode, deciding the mode if it is still open. false: it
+ *  has none. */
 bool sequence_key(const struct stream_traits *traits,
                   enum sequence_mode *mode,
                   const struct event *event,

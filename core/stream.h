@@ -2,8 +2,9 @@
  *
  * stream.h - what is fixed about a stream, decided once from its name and the configuration.
  *
- * The venue's own rules (first block) are filled by feeds/channels.c from facts of the venue; the policy (second block) by
- * the configuration or its defaults. The detector reads both and knows no venue.
+ * The venue's own rules (first block) are filled by feeds/channels.c from facts of the venue; the
+ * policy (second block) by the configuration or its defaults. The detector reads both and knows no
+ * venue.
  */
 #ifndef FLATLINE_CORE_STREAM_H
 #define FLATLINE_CORE_STREAM_H
@@ -25,7 +26,9 @@ enum stream_chain {
     CHAIN_NONE,
     CHAIN_FIRST, /* Binance spot: first_id == previous id + 1 */
     CHAIN_PREV,  /* Binance futures: prev_id == previous id */
-    CHAIN_OKX,   /* prev_id == previous id, with legal keep-alive (id == prev_id, empty) and reset (id < prev_id) */
+    /* prev_id == previous id, with legal keep-alive (id == prev_id, empty) and reset (id <
+     * prev_id) */
+    CHAIN_OKX,
 };
 
 struct stream_traits {
@@ -33,13 +36,16 @@ struct stream_traits {
     enum flatline_class stream_class;
     enum stream_key key;
     enum stream_chain chain;
-    uint64_t period_ns;          /* timer channels, else 0 */
-    bool pushes_on_subscribe;    /* the venue sends a first frame by itself: a first-data deadline is fair */
-    bool first_push_is_old;      /* OKX trades, tickers, mark-price, candle*: the first push may be hours old */
+    uint64_t period_ns; /* timer channels, else 0 */
+    /* the venue sends a first frame by itself: a first-data deadline is fair */
+    bool pushes_on_subscribe;
+    /* OKX trades, tickers, mark-price, candle*: the first push may be hours old */
+    bool first_push_is_old;
     bool repeats_when_unchanged; /* OKX books5, bbo-tbt: the latest snapshot again after ~60 s */
 
     uint64_t stale_after_ns;
-    uint64_t allowance_ns;    /* due_id: how long an engine may be behind an id first seen; 0 = 150 ms */
+    /* due_id: how long an engine may be behind an id first seen; 0 = 150 ms */
+    uint64_t allowance_ns;
     uint64_t silent_after_ns; /* 0 = off */
     bool observed;            /* in no automatic gate */
 };

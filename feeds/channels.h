@@ -29,9 +29,9 @@ struct venue_facts {
     const char *rest_url;
     const char *time_path;   /* REST server time */
     uint64_t server_ping_ns; /* the venue's ping period; 0 = it sends none we may count on */
-    uint64_t
-        text_ping_idle_ns; /* OKX: we must send the text "ping" when idle this long; 0 = never */
-    uint64_t max_age_ns;   /* the venue cuts a connection at this age; 0 = not documented */
+    /* OKX: we must send the text "ping" when idle this long; 0 = never */
+    uint64_t text_ping_idle_ns;
+    uint64_t max_age_ns; /* the venue cuts a connection at this age; 0 = not documented */
     uint32_t streams_per_connection_max;
     uint32_t control_per_second_max; /* inbound messages, pings and pongs included */
     uint32_t connects_per_5min_max;  /* flatline uses at most a tenth */

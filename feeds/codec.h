@@ -18,8 +18,9 @@
 enum codec_verdict {
     CODEC_DATA,    /* event.kind == EVENT_DATA, event.stream set */
     CODEC_CONTROL, /* an answer, notice or heartbeat; event.kind says which */
-    CODEC_IGNORED, /* well-formed, but nameless, or of a name nobody asked for, or another venue's,
-                        or an account event where no user stream is watched */
+    /* well-formed, but nameless, or of a name nobody asked for, or another venue's, or an
+     * account event where no user stream is watched */
+    CODEC_IGNORED,
     CODEC_MALFORMED, /* not JSON we can walk, or a known channel without the fields it must have */
 };
 

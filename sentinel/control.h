@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * control.h - the thread that may wait: names, dials, TLS, upgrades, REST, listenKey, rotation, logs. It makes connections and
- * hands them to ingest; it never reads a market frame.
+ * control.h - the thread that may wait: names, dials, TLS, upgrades, REST, listenKey, rotation,
+ * logs. It makes connections and hands them to ingest; it never reads a market frame.
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_H
 #define FLATLINE_SENTINEL_CONTROL_H
@@ -35,8 +35,8 @@ int control_create(const struct control_setup *setup,
                    char *error_text,
                    size_t error_text_bytes);
 
-/** After ingest_destroy(): frees dials, REST, what ingest gave back, and the trust stores, which must outlive every connection.
- *  NULL is accepted. */
+/** After ingest_destroy(): frees dials, REST, what ingest gave back, and the trust stores,
+ *  which must outlive every connection. NULL is accepted. */
 void control_destroy(struct control *control);
 
 /** The thread: struct control * in, runs until words->stop. */

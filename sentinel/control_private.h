@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * control_private.h - what the files of the control thread share: control.c (loop), control_line.c (connections), control_user.c
- * (listenKey), control_time.c (anchors).
+ * control_private.h - what the files of the control thread share: control.c (loop), control_line.c
+ * (connections), control_user.c (listenKey), control_time.c (anchors).
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 #define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
@@ -36,8 +36,8 @@ struct control_line {
     struct control_slot slots[PLAN_SLOTS_PER_LINE];
     uint32_t live;      /* 0 or 1: carries the streams; CONTROL_NO_SLOT: none does */
     uint32_t successor; /* 0 or 1: up, and still has to prove itself */
-    uint32_t
-        last; /* where the last connection was: a reconnect goes there, so that its DOWN can clear */
+    /* where the last connection was: a reconnect goes there, so that its DOWN can clear */
+    uint32_t last;
     struct dial *dial;
     uint32_t dial_slot;
     struct backoff backoff;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * handover.h - connections changing threads: control makes and frees them, ingest uses them. Two single-producer single-consumer
- * queues, one each way; a slot has at most one connection and one order under way, so neither can fill up.
+ * handover.h - connections changing threads: control makes and frees them, ingest uses them. Two
+ * single-producer single-consumer queues, one each way; a slot has at most one connection and one
+ * order under way, so neither can fill up.
  */
 #ifndef FLATLINE_SENTINEL_HANDOVER_H
 #define FLATLINE_SENTINEL_HANDOVER_H
@@ -16,7 +17,8 @@ struct connection;
 
 enum handover_kind {
     HANDOVER_ADOPT, /* control -> ingest: read this connection from now on */
-    HANDOVER_CLOSE, /* control -> ingest: say goodbye (1000) on the slot's connection, if it still has one */
+    /* control -> ingest: say goodbye (1000) on the slot's connection, if it still has one */
+    HANDOVER_CLOSE,
     HANDOVER_ENDED, /* ingest -> control: this connection has ended; yours to report and free */
 };
 
@@ -42,7 +44,8 @@ static inline bool handover_push(struct handover_queue *queue, const struct hand
         return false;
     }
     queue->slots[head & queue->mask] = *order;
-    /* ORDER handover.publish, release: the order, and all that the producer did to the connection, come first. */
+    /* ORDER handover.publish, release: the order, and all that the producer did to the
+     * connection, come first. */
     store_release(&queue->head, head + 1);
     return true;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * ingest.h - the thread that reads the exchanges: sockets in, events out, and how far each socket is known to be empty.
+ * ingest.h - the thread that reads the exchanges: sockets in, events out, and how far each socket
+ * is known to be empty.
  *
- * The watermark rule. A pass stamps t, then asks the kernel. A connection is drained up to t when, after t, the kernel said empty
- * (epoll did not report it, or the read ended in EAGAIN) and every whole message taken from it is decoded and in the ring. One
- * that spent its read budget, or met a full ring, keeps its old watermark and is served again. A slot without a socket is
- * drained by definition. Watermarks are stored after the pass's events.
+ * The watermark rule. A pass stamps t, then asks the kernel. A connection is drained up to t when,
+ * after t, the kernel said empty (epoll did not report it, or the read ended in EAGAIN) and every
+ * whole message taken from it is decoded and in the ring. One that spent its read budget, or met a
+ * full ring, keeps its old watermark and is served again. A slot without a socket is drained by
+ * definition. Watermarks are stored after the pass's events.
  *
- * After a blocking wait the sockets it reported are served at once, for the sake of latency; watermarks move only in the pass behind it,
- * which asks the kernel again after a new stamp.
+ * After a blocking wait the sockets it reported are served at once, for the sake of latency;
+ * watermarks move only in the pass behind it, which asks the kernel again after a new stamp.
  */
 #ifndef FLATLINE_SENTINEL_INGEST_H
 #define FLATLINE_SENTINEL_INGEST_H
@@ -40,7 +42,8 @@ void ingest_destroy(struct ingest *ingest);
 /** The thread: struct ingest * in, runs until words->stop. */
 void *ingest_run(void *ingest);
 
-/** Wakes ingest if it waits: a new order, an earlier deadline, or the end. Any thread; one system call. */
+/** Wakes ingest if it waits: a new order, an earlier deadline, or the end. Any thread; one
+ *  system call. */
 void ingest_poke(struct ingest *ingest);
 
 /** One pass, for tests: serves what is ready without waiting. */

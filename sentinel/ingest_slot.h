@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ingest_slot.h - one slot as ingest sees it: its connection, what it must say and when, and the message that becomes an event.
+ * ingest_slot.h - one slot as ingest sees it: its connection, what it must say and when, and the
+ * message that becomes an event.
  */
 #ifndef FLATLINE_SENTINEL_INGEST_SLOT_H
 #define FLATLINE_SENTINEL_INGEST_SLOT_H
@@ -46,8 +47,8 @@ struct ingest_slot {
     bool inventory_sent;
     uint64_t ping_due_ns;
     uint64_t pong_due_ns; /* SLOT_NEVER: none owed */
-    bool
-        pongs_proven; /* this peer answers WebSocket pings: only then does a missing pong condemn it */
+    /* this peer answers WebSocket pings: only then does a missing pong condemn it */
+    bool pongs_proven;
     uint64_t text_ping_due_ns;
     uint64_t text_pong_due_ns;
     uint64_t close_due_ns; /* we said goodbye: end it here if the peer does not answer */
@@ -66,8 +67,8 @@ void slot_adopt(struct ingest_slot *slot,
 /** connection_on_message: decodes and pushes. false: the ring is full, offer it again. */
 bool slot_on_message(void *slot, const struct websocket_message *message, uint64_t recv_mono_ns);
 
-/** Sends what is due: requests (paced), the inventory question, pings; ends what waited too long. Sets due_mono_ns anew.
- *  Returns false when the connection has ended. */
+/** Sends what is due: requests (paced), the inventory question, pings; ends what waited too
+ *  long. Sets due_mono_ns anew. Returns false when the connection has ended. */
 bool slot_speak(struct ingest_slot *slot, uint64_t now_mono_ns);
 
 /** Starts a goodbye of ours. */

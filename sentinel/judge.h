@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * judge.h - the thread that decides: events and watermarks in, leases and findings out to the segment. It owns the detector and is
- * the segment's one writer.
+ * judge.h - the thread that decides: events and watermarks in, leases and findings out to the
+ * segment. It owns the detector and is the segment's one writer.
  *
- * A lease is published right behind its frame. A verdict takes the longer road: load the watermarks, THEN drain the rings, THEN
- * tick - so that nothing received before a watermark is still unread when silence is judged.
+ * A lease is published right behind its frame. A verdict takes the longer road: load the
+ * watermarks, THEN drain the rings, THEN tick - so that nothing received before a watermark is
+ * still unread when silence is judged.
  */
 #ifndef FLATLINE_SENTINEL_JUDGE_H
 #define FLATLINE_SENTINEL_JUDGE_H
@@ -51,7 +52,7 @@ struct judge_setup {
 #define JUDGE_DETECTOR_COUNTERS(J)                                                                 \
     J(time_clamped)                                                                                \
     J(time_absurd)                                                                                 \
-    J(findings_lost)                                                                                \
+    J(findings_lost)                                                                               \
     J(stalls)                                                                                      \
     J(unanchored_venues)
 
@@ -65,7 +66,8 @@ void judge_destroy(struct judge *judge);
 /** The thread: struct judge * in, runs until words->stop. */
 void *judge_run(void *judge);
 
-/** One pass at now, for tests and for the thread: drains, publishes, judges what is due. Returns true if there was work. */
+/** One pass at now, for tests and for the thread: drains, publishes, judges what is due.
+ *  Returns true if there was work. */
 bool judge_pass(struct judge *judge, uint64_t now_mono_ns);
 
 #endif

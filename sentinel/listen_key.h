@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * listen_key.h - the life of a USD-M listenKey as a state machine. Pure: time comes in, what to ask the venue comes out.
+ * listen_key.h - the life of a USD-M listenKey as a state machine. Pure: time comes in, what to
+ * ask the venue comes out.
  *
- * Facts: Binance docs, USD-M User Data Streams: POST gives a key for 60 min, or the active one again; PUT extends it and returns
- * it; -1125 says it does not exist, and then only a POST and a new connection help. One key per account: another consumer's
- * POST or DELETE changes ours, which is why a PUT's answer is compared. We never DELETE: the engine may live on that key.
+ * Facts: Binance docs, USD-M User Data Streams: POST gives a key for 60 min, or the active one
+ * again; PUT extends it and returns it; -1125 says it does not exist, and then only a POST and a
+ * new connection help. One key per account: another consumer's POST or DELETE changes ours, which
+ * is why a PUT's answer is compared. We never DELETE: the engine may live on that key.
  */
 #ifndef FLATLINE_SENTINEL_LISTEN_KEY_H
 #define FLATLINE_SENTINEL_LISTEN_KEY_H
@@ -56,8 +58,9 @@ enum listen_key_news listen_key_take(struct listen_key *key,
                                      const struct listen_key_answer *answer,
                                      uint64_t now_mono_ns);
 
-/** The private socket said listenKeyExpired. Idempotent: returns false if it was of another key than the current one, or is
- *  known. fingerprint 0 (unnamed) means ours; current_fingerprint is that of key->key. */
+/** The private socket said listenKeyExpired. Idempotent: returns false if it was of another key
+ *  than the current one, or is known. fingerprint 0 (unnamed) means ours; current_fingerprint
+ *  is that of key->key. */
 bool listen_key_expired(struct listen_key *key,
                         uint64_t fingerprint,
                         uint64_t current_fingerprint,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * plan.h - which connections carry which streams: streams grouped by venue and route, split where a venue bounds them, and the
- * subscribe requests written out once. Pure: made from the configuration at start, never changed.
+ * plan.h - which connections carry which streams: streams grouped by venue and route, split where
+ * a venue bounds them, and the subscribe requests written out once. Pure: made from the
+ * configuration at start, never changed.
  *
- * A *line* is one logical connection. It owns two *slots*, a and b: a successor is dialled into the free slot and has data
- * before the old connection is closed (make before break), so that each slot is one leg of its streams to the judge.
+ * A *line* is one logical connection. It owns two *slots*, a and b: a successor is dialled into
+ * the free slot and has data before the old connection is closed (make before break), so that each
+ * slot is one leg of its streams to the judge.
  */
 #ifndef FLATLINE_SENTINEL_PLAN_H
 #define FLATLINE_SENTINEL_PLAN_H
@@ -23,8 +25,8 @@ struct plan_line {
     char **requests; /* subscribe texts, in order; their ids are 1 .. request_count */
     uint32_t request_count;
     uint32_t ack_count; /* how many answers they bring: Binance one a request, OKX one a stream */
-    char *
-        inventory; /* asked for once all are acknowledged; NULL where the venue has no such question */
+    /* asked for once all are acknowledged; NULL where the venue has no such question */
+    char *inventory;
     bool user_data;
 };
 
@@ -44,7 +46,8 @@ static inline uint32_t plan_line_of(uint32_t slot)
     return slot / PLAN_SLOTS_PER_LINE;
 }
 
-/** Makes the plan. Returns 0, -ENOMEM, or -EINVAL with a sentence in error_text (a stream that fits no request). */
+/** Makes the plan. Returns 0, -ENOMEM, or -EINVAL with a sentence in error_text (a stream that
+ *  fits no request). */
 int plan_create(const struct config *config,
                 struct plan **ret_plan,
                 char *error_text,
@@ -54,7 +57,8 @@ void plan_destroy(struct plan *plan);
 /** Name of a slot, `okx/public/1a`. */
 void plan_slot_name(const struct plan *plan, uint32_t slot, char name[FLATLINE_NAME_BYTES]);
 
-/** Least time between two requests of ours on one connection: half the venue's rate, the rest is for pings and pongs. */
+/** Least time between two requests of ours on one connection: half the venue's rate, the rest
+ *  is for pings and pongs. */
 uint64_t plan_request_spacing_ns(enum flatline_venue venue);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * rest.h - HTTPS requests to the venues, for the control thread: libwebsockets' client behind a small asynchronous face.
+ * rest.h - HTTPS requests to the venues, for the control thread: libwebsockets' client behind a
+ * small asynchronous face.
  *
- * Each answer comes to a callback, exactly once. Names are resolved beside the loop: libwebsockets 4.1.6 would block
- * in getaddrinfo. Certificates are always verified, against ca_file alone where one is given. A proxy from the environment is
- * not obeyed. A 429 or 418 silences the venue until its Retry-After; asking in between is answered without asking.
+ * Each answer comes to a callback, exactly once. Names are resolved beside the loop: libwebsockets
+ * 4.1.6 would block in getaddrinfo. Certificates are always verified, against ca_file alone where
+ * one is given. A proxy from the environment is not obeyed. A 429 or 418 silences the venue until
+ * its Retry-After; asking in between is answered without asking.
  */
 #ifndef FLATLINE_SENTINEL_REST_H
 #define FLATLINE_SENTINEL_REST_H
@@ -44,22 +46,23 @@ struct rest_request {
     void *user;
 };
 
-/** Makes an empty client. The process's SIGPIPE disposition is as it was on return; so is what libwebsockets logs, if the program
- *  has chosen that. Returns 0 or -ENOMEM. */
+/** Makes an empty client. The process's SIGPIPE disposition is as it was on return; so is what
+ *  libwebsockets logs, if the program has chosen that. Returns 0 or -ENOMEM. */
 int rest_create(struct rest **ret_rest);
 void rest_destroy(struct rest *rest);
 
-/** Says where venue is: url `https://host[:port]`, address to connect to instead of resolving (NULL: resolve), ca_file (NULL: the
- *  system's store). Returns 0, -EINVAL a URL of another shape, -ENOMEM (or a CA file that cannot be read). */
+/** Says where venue is: url `https://host[:port]`, address to connect to instead of resolving
+ *  (NULL: resolve), ca_file (NULL: the system's store). Returns 0, -EINVAL a URL of another
+ *  shape, -ENOMEM (or a CA file that cannot be read). */
 int rest_add_venue(
     struct rest *rest, uint32_t venue, const char *url, const char *address, const char *ca_file);
 
-/** Begins a request. Returns 0; -EBUSY all calls are in use; -EAGAIN the venue is silenced; -EINVAL; -ENOMEM. On failure
- *  the callback does not come. */
+/** Begins a request. Returns 0; -EBUSY all calls are in use; -EAGAIN the venue is silenced;
+ *  -EINVAL; -ENOMEM. On failure the callback does not come. */
 int rest_ask(struct rest *rest, const struct rest_request *request, uint64_t now_mono_ns);
 
-/** Does what can be done without waiting; answers come from here. Returns true while calls are under way: then call it again
- *  within a millisecond or so, for the sake of the stamps. */
+/** Does what can be done without waiting; answers come from here. Returns true while calls are
+ *  under way: then call it again within a millisecond or so, for the sake of the stamps. */
 bool rest_service(struct rest *rest, uint64_t now_mono_ns);
 
 /** Silences a venue, as its own 429 would: the WebSocket side was told so. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * text_queue.h - bounded single-producer single-consumer queue of short lines. Full: the line is dropped and counted.
+ * text_queue.h - bounded single-producer single-consumer queue of short lines. Full: the line is
+ * dropped and counted.
  */
 #ifndef FLATLINE_SENTINEL_TEXT_QUEUE_H
 #define FLATLINE_SENTINEL_TEXT_QUEUE_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * wakeup.h - how a blocking judge sleeps and is woken, at the price of one system call only when it does sleep.
+ * wakeup.h - how a blocking judge sleeps and is woken, at the price of one system call only when
+ * it does sleep.
  *
- * The protocol is Dekker's. Sleeper: asleep := 1, then look at the rings, then sleep if they are empty. Waker: push, then
- * asleep := 0, and wake if it was 1. The swap is a full barrier, so at least one of the two sees the other's store: an event is
- * never left behind by a judge that went to sleep. Spinning threads use none of this.
+ * The protocol is Dekker's. Sleeper: asleep := 1, then look at the rings, then sleep if they are
+ * empty. Waker: push, then asleep := 0, and wake if it was 1. The swap is a full barrier, so at
+ * least one of the two sees the other's store: an event is never left behind by a judge that went
+ * to sleep. Spinning threads use none of this.
  */
 #ifndef FLATLINE_SENTINEL_WAKEUP_H
 #define FLATLINE_SENTINEL_WAKEUP_H
@@ -21,7 +23,8 @@
 /** Wakes the sleeper if there is one. Returns true if it slept. Any thread. */
 static inline bool wakeup_signal(uint32_t *asleep)
 {
-    /* ORDER wakeup.sleep, seq_cst: after the ring's head. Pairs with the swap in wakeup_announce(). */
+    /* ORDER wakeup.sleep, seq_cst: after the ring's head. Pairs with the swap in
+     * wakeup_announce(). */
     if (swap_seq_cst(asleep, 0) == 0) {
         return false;
     }
@@ -32,7 +35,8 @@ static inline bool wakeup_signal(uint32_t *asleep)
 /** "I am about to sleep." Look for work after this call, then wakeup_sleep() or wakeup_cancel(). */
 static inline void wakeup_announce(uint32_t *asleep)
 {
-    /* ORDER wakeup.sleep, seq_cst: before the sleeper's look at the rings. Pairs with the swap in wakeup_signal(). */
+    /* ORDER wakeup.sleep, seq_cst: before the sleeper's look at the rings. Pairs with the swap
+     * in wakeup_signal(). */
     (void)swap_seq_cst(asleep, 1);
 }
 

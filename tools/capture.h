@@ -4,8 +4,9 @@
  *
  *     <recv_unix_ns>\t<connection id>\t<raw frame>\n
  *
- * An id that ends in "#rest" marks a REST body the recorder interleaved, one that ends in "#meta" a note of the recorder
- * about the connection; neither is a frame. docs/REPLAY.md describes the format.
+ * An id that ends in "#rest" marks a REST body the recorder interleaved, one that ends in "#meta"
+ * a note of the recorder about the connection; neither is a frame. docs/REPLAY.md describes the
+ * format.
  */
 #ifndef FLATLINE_TOOLS_CAPTURE_H
 #define FLATLINE_TOOLS_CAPTURE_H
@@ -14,17 +15,21 @@
 
 #include <stdint.h>
 
-/* The longest line that is read whole; a longer one is reported once, as CAPTURE_BAD, and skipped. */
+/* The longest line that is read whole; a longer one is reported once, as CAPTURE_BAD, and
+ * skipped. */
 #define CAPTURE_LINE_BYTES_MAX (4U << 20)
 
-/* Receive times beyond this are not times: 2^62 ns is the year 2116. It keeps all sums of times within 64 bits. */
+/* Receive times beyond this are not times: 2^62 ns is the year 2116. It keeps all sums of times
+ * within 64 bits. */
 #define CAPTURE_TIME_MAX_NS (1ULL << 62)
 
 enum capture_kind {
     CAPTURE_FRAME,
     CAPTURE_META, /* connection: without its "#meta" */
     CAPTURE_REST,
-    CAPTURE_BAD, /* not three fields, not a time, or longer than CAPTURE_LINE_BYTES_MAX; no field is set but the line */
+    /* not three fields, not a time, or longer than CAPTURE_LINE_BYTES_MAX; no field is set but
+     * the line */
+    CAPTURE_BAD,
 };
 
 struct capture_line {
@@ -36,17 +41,18 @@ struct capture_line {
 
 struct capture; /* opaque: capture.c */
 
-/** Opens a recording. Compression is told by the file's first bytes, or else by a name that ends in ".zst".
- *  Returns 0, -ENOMEM, or -errno of open and read. */
+/** Opens a recording. Compression is told by the file's first bytes, or else by a name that
+ *  ends in ".zst". Returns 0, -ENOMEM, or -errno of open and read. */
 int capture_open(const char *path, struct capture **ret_capture);
 void capture_close(struct capture *capture);
 
 /** Reads the next line. Its spans borrow the reader's buffer and are valid until the next call.
  *
- *  Returns 1 a line, 0 the end, -ENODATA a compressed file that is cut short, -EBADMSG one that is corrupt, or -errno of read.
- *  All whole lines before an error have been returned; a line the error cut in two has not. At a clean end the last line needs no
- *  newline. After 0 or an error further calls return the same.
- *  Cost: one memchr over the line, no allocation. Thread-safety: one thread a capture.
+ *  Returns 1 a line, 0 the end, -ENODATA a compressed file that is cut short, -EBADMSG one that is
+ *  corrupt, or -errno of read. All whole lines before an error have been returned; a line the
+ *  error cut in two has not. At a clean end the last line needs no newline. After 0 or an error
+ *  further calls return the same. Cost: one memchr over the line, no allocation. Thread-safety:
+ *  one thread a capture.
  */
 int capture_next(struct capture *capture, struct capture_line *ret_line);
 

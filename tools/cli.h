@@ -14,7 +14,7 @@
 
 enum cli_exit { CLI_DONE, CLI_FAILED, CLI_USAGE, CLI_DEAD };
 
-/* ---- options -------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 #define CLI_OPTIONS_MAX 8U
 
@@ -40,7 +40,8 @@ struct cli_choice {
     char **arguments;
 };
 
-/** Parses; prints help or complaint itself. Returns true: go on. false: *ret_exit is the exit code. */
+/** Parses; prints help or complaint itself. Returns true: go on. false: *ret_exit is the exit
+ *  code. */
 bool cli_parse(
     const struct cli_usage *usage, int argc, char **argv, struct cli_choice *choice, int *ret_exit);
 
@@ -51,7 +52,7 @@ bool cli_number(const struct cli_usage *usage,
                 uint64_t max,
                 uint64_t *ret_number);
 
-/* ---- the segment ------------------------------------------------------------------------------------------------------ */
+/* ---- the segment ----------------------------------------------------------------------------- */
 
 /** Attaches, or says why not on stderr and returns the exit code (never 0). */
 int cli_attach(const char *command, const char *segment, struct flatline **ret_reader);
@@ -62,15 +63,17 @@ static inline uint64_t cli_word(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED); /* relaxed: shown, not acted upon */
 }
 
-/** A detail that is worth showing: retried while the writer is busy. false: it cannot be had (dead writer, superseded). */
+/** A detail that is worth showing: retried while the writer is busy. false: it cannot be had
+ *  (dead writer, superseded). */
 bool cli_snapshot(const struct flatline *reader,
                   uint32_t stream,
                   struct flatline_snapshot *ret_snapshot);
 
-/** All faults, newest first, or only the open ones; free() it. Returns how many, negative: out of memory or torn for ever. */
+/** All faults, newest first, or only the open ones; free() it. Returns how many, negative: out
+ *  of memory or torn for ever. */
 int cli_faults(const struct flatline *reader, bool open_only, struct flatline_fault **ret_faults);
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /** A string, with what is not UTF-8 replaced. NULL text: null. */
 json_t *cli_json_text(const char *text);
@@ -90,10 +93,11 @@ json_t *cli_json_span(uint64_t earlier_ns, uint64_t later_ns);
 /** Sets a key to a word of the segment: 64 bits, exact up to 2^63. */
 void cli_json_word(json_t *object, const char *key, uint64_t word);
 
-/** Prints one object on one line, drops it, flushes. Returns CLI_DONE, or CLI_FAILED if standard output is gone. */
+/** Prints one object on one line, drops it, flushes. Returns CLI_DONE, or CLI_FAILED if
+ *  standard output is gone. */
 int cli_json_print(json_t *object);
 
-/* ---- for people ------------------------------------------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 #define CLI_TEXT_BYTES 32
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault_table.h - the faults a detector has opened and not yet cleared, found by their serial in constant time.
+ * fault_table.h - the faults a detector has opened and not yet cleared, found by their serial in
+ * constant time.
  */
 #ifndef FLATLINE_TOOLS_FAULT_TABLE_H
 #define FLATLINE_TOOLS_FAULT_TABLE_H
@@ -29,7 +30,8 @@ int fault_table_open(struct fault_table *table, const struct finding *finding);
 /** Takes FINDING_UPDATE: newer evidence and count. An unknown serial is passed over. */
 void fault_table_update(struct fault_table *table, const struct finding *finding);
 
-/** Takes FINDING_CLEAR. Returns true and the whole fault, or false: unknown serial, or cleared before. */
+/** Takes FINDING_CLEAR. Returns true and the whole fault, or false: unknown serial, or cleared
+ *  before. */
 bool fault_table_clear(struct fault_table *table,
                        const struct finding *finding,
                        struct finding *ret_fault);

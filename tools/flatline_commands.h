@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * flatline_commands.h - the table of `flatline COMMAND`. A new command is a main function and a row.
+ * flatline_commands.h - the table of `flatline COMMAND`. A new command is a main function and a
+ * row.
  */
 #ifndef FLATLINE_TOOLS_FLATLINE_COMMANDS_H
 #define FLATLINE_TOOLS_FLATLINE_COMMANDS_H

@@ -17,8 +17,9 @@ struct id_table; /* opaque: id_table.c */
 struct id_table *id_table_create(void);
 void id_table_destroy(struct id_table *table);
 
-/** Index of an id, added if new (the index then equals the count before the call). Cost: one compare for the id of the call
- *  before, else a hash. Returns -ENOSPC beyond ID_TABLE_MAX, -ENOMEM. */
+/** Index of an id, added if new (the index then equals the count before the call). Cost: one
+ *  compare for the id of the call before, else a hash. Returns -ENOSPC beyond ID_TABLE_MAX,
+ *  -ENOMEM. */
 int id_table_index(struct id_table *table, struct span id);
 
 uint32_t id_table_count(const struct id_table *table);

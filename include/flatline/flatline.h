@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * flatline.h - read the leases of a flatline sentinel. Link with -lflatline; C11 or C++17; depends on libc alone.
+ * flatline.h - read the leases of a flatline sentinel. Link with -lflatline; C11 or C++17; depends
+ * on libc alone.
  *
  *     struct flatline *reader;
  *     struct flatline_stream book;
@@ -15,15 +16,21 @@
  *
  * Before you rely on it:
  *
- *  - WITNESS-FRESH IS NOT ENGINE-FRESH. A lease speaks for the sentinel's own connections. Your engine's socket may be dead while the
- *    sentinel's lives. Compare the last id your engine has applied with flatline_due_id().
- *  - A lease is compared with YOUR clock: always CLOCK_MONOTONIC of this very moment. A cached "now" keeps dead data fresh.
- *  - A stream handle belongs to one life of the sentinel. When the sentinel is restarted the old memory says "not fresh", for ever;
- *    flatline_look() attaches again by name, and a loop that uses flatline_fresh() alone should call it when fresh turns false.
- *  - Not fresh is not a fault: quiet markets are legal. Faults are listed apart (flatline_faults()).
- *  - One `struct flatline` is for one thread at a time. Stream and gate handles are plain values; any number of threads may look.
+ *  - WITNESS-FRESH IS NOT ENGINE-FRESH. A lease speaks for the sentinel's own connections. Your
+ *    engine's socket may be dead while the sentinel's lives. Compare the last id your engine has
+ *    applied with flatline_due_id().
+ *  - A lease is compared with YOUR clock: always CLOCK_MONOTONIC of this very moment. A cached
+ *    "now" keeps dead data fresh.
+ *  - A stream handle belongs to one life of the sentinel. When the sentinel is restarted the old
+ *    memory says "not fresh", for ever; flatline_look() attaches again by name, and a loop that
+ *    uses flatline_fresh() alone should call it when fresh turns false.
+ *  - Not fresh is not a fault: quiet markets are legal. Faults are listed apart
+ *    (flatline_faults()).
+ *  - One `struct flatline` is for one thread at a time. Stream and gate handles are plain values;
+ *    any number of threads may look.
  *  - After fork() the mapping is shared and stays readable; it does not survive execve().
- *  - In another time namespace the clocks differ: attaching is refused with FLATLINE_E_CLOCK_MISMATCH.
+ *  - In another time namespace the clocks differ: attaching is refused with
+ *    FLATLINE_E_CLOCK_MISMATCH.
  */
 #ifndef FLATLINE_FLATLINE_H
 #define FLATLINE_FLATLINE_H
@@ -39,24 +46,26 @@
 extern "C" {
 #endif
 
-/* Errors: every step of an attach that can fail has its own name. Returned negative; flatline_strerror() tells. */
-#define FLATLINE_ERRORS(E)                                                                          \
-    E(1, NO_FILE, "no segment of this name: is flatlined running?")                                 \
-    E(2, NOT_READY, "the segment is still being built")                                             \
-    E(3, BAD_MAGIC, "not a flatline segment")                                                       \
-    E(4, OTHER_MAJOR, "the segment has another major version than this reader")                     \
-    E(5, TRUNCATED, "the segment is shorter than its header says")                                  \
-    E(6, CORRUPT, "the segment's directory does not add up")                                        \
-    E(7, CLOCK_MISMATCH, "the sentinel's clock is not this process's clock (time namespace?)")      \
-    E(8, SENTINEL_DEAD, "the sentinel is dead or stalled")                                          \
-    E(9, SUPERSEDED, "a newer segment stands under this name")                                      \
-    E(10, UNKNOWN_NAME, "no such stream or gate")                                                   \
-    E(11, AGAIN, "torn by a concurrent write too many times; try again")                            \
-    E(12, NO_MEMORY, "out of memory")                                                               \
-    E(13, PERMISSION, "no permission to read the segment")                                          \
-    E(14, SYSTEM, "a system call failed; see errno")                                                \
+/* Errors: every step of an attach that can fail has its own name. Returned negative;
+ * flatline_strerror() tells. */
+#define FLATLINE_ERRORS(E)                                                                         \
+    E(1, NO_FILE, "no segment of this name: is flatlined running?")                                \
+    E(2, NOT_READY, "the segment is still being built")                                            \
+    E(3, BAD_MAGIC, "not a flatline segment")                                                      \
+    E(4, OTHER_MAJOR, "the segment has another major version than this reader")                    \
+    E(5, TRUNCATED, "the segment is shorter than its header says")                                 \
+    E(6, CORRUPT, "the segment's directory does not add up")                                       \
+    E(7, CLOCK_MISMATCH, "the sentinel's clock is not this process's clock (time namespace?)")     \
+    E(8, SENTINEL_DEAD, "the sentinel is dead or stalled")                                         \
+    E(9, SUPERSEDED, "a newer segment stands under this name")                                     \
+    E(10, UNKNOWN_NAME, "no such stream or gate")                                                  \
+    E(11, AGAIN, "torn by a concurrent write too many times; try again")                           \
+    E(12, NO_MEMORY, "out of memory")                                                              \
+    E(13, PERMISSION, "no permission to read the segment")                                         \
+    E(14, SYSTEM, "a system call failed; see errno")                                               \
     E(15, INVALID, "invalid argument")
 #define FLATLINE_ENUM_ERROR(number, name, text) FLATLINE_E_##name = -(number),
+
 enum flatline_error { FLATLINE_ERRORS(FLATLINE_ENUM_ERROR) };
 
 struct flatline; /* one attachment: a mapping and the name it came by */
@@ -77,8 +86,9 @@ struct flatline_gate_look {
     uint32_t reserved;
 };
 
-/* A look at one gate: the streams one decision needs. The members are the reader's own checked copy, made at attach: what the
- * segment's owner may write later cannot lead a look out of the mapping. Valid until flatline_detach(). */
+/* A look at one gate: the streams one decision needs. The members are the reader's own checked
+ * copy, made at attach: what the segment's owner may write later cannot lead a look out of the
+ * mapping. Valid until flatline_detach(). */
 struct flatline_gate {
     const struct flatline_gate_look *members;
     const struct flatline_header *header;
@@ -103,19 +113,21 @@ static inline bool flatline_until_holds(uint64_t until_ns, uint64_t now_ns, uint
 
 /** May this stream be trusted at now_mono_ns?
  *
- *  stream       from flatline_find()
- *  now_mono_ns  flatline_now_mono_ns(), read just now
+ *  stream       from flatline_find() now_mono_ns  flatline_now_mono_ns(), read just now
  *
- *  Returns true iff the lease and the sentinel's own life both reach beyond now, and neither is absurd. Never fails: what cannot
- *  be trusted is false.
- *  Thread-safety: any thread, any process. Cost: two loads, two compares, no call, no locked instruction.
+ *  Returns true iff the lease and the sentinel's own life both reach beyond now, and neither is
+ *  absurd. Never fails: what cannot be trusted is false. Thread-safety: any thread, any process.
+ *  Cost: two loads, two compares, no call, no locked instruction.
  */
 static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t now_mono_ns)
 {
-    /* ORDER segment.lease, acquire: whoever acts on a fresh lease also sees what was published before it. Pairs with the judge's
-     * release in publisher_lease(). ORDER segment.alive, acquire: pairs with publisher_beat(). On x86-64 both are plain loads. */
-    const uint64_t lease_until = __atomic_load_n(&stream->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
-    const uint64_t alive_until = __atomic_load_n(&stream->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
+    /* ORDER segment.lease, acquire: whoever acts on a fresh lease also sees what was published
+     * before it. Pairs with the judge's release in publisher_lease(). ORDER segment.alive,
+     * acquire: pairs with publisher_beat(). On x86-64 both are plain loads. */
+    const uint64_t lease_until =
+        __atomic_load_n(&stream->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
+    const uint64_t alive_until =
+        __atomic_load_n(&stream->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
     return flatline_until_holds(lease_until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS) &&
            flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
 }
@@ -125,12 +137,14 @@ static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t
 static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     /* ORDER segment.alive, acquire: as in flatline_fresh(). */
-    const uint64_t alive_until = __atomic_load_n(&gate->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
-    bool fresh =
-        gate->member_count > 0 && flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
+    const uint64_t alive_until =
+        __atomic_load_n(&gate->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
+    bool fresh = gate->member_count > 0 &&
+                 flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
     for (uint32_t i = 0; i < gate->member_count && fresh; i++) {
         const struct flatline_gate_look *member = &gate->members[i];
-        const uint64_t until = __atomic_load_n(&member->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
+        const uint64_t until =
+            __atomic_load_n(&member->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
         fresh = until != 0 && flatline_until_holds(until + (uint64_t)member->stale_adjust_ns,
                                                    now_mono_ns,
                                                    FLATLINE_LEASE_ABSURD_NS);
@@ -138,8 +152,9 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
     return fresh;
 }
 
-/** Newest id of this stream that was first seen longer ago than its allowance; 0 = none yet. Your engine is as fresh as the sentinel
- *  iff flatline_fresh() and your own last applied id >= this. */
+/** Newest id of this stream that was first seen longer ago than its allowance; 0 = none yet.
+ *  Your engine is as fresh as the sentinel iff flatline_fresh() and your own last applied id >=
+ *  this. */
 static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 {
     /* ORDER segment.due, acquire: pairs with the release in publisher_lease(). */
@@ -148,38 +163,48 @@ static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 
 /** Attaches to a segment.
  *
- *  name        NULL: "flatline" in /dev/shm. Without a slash: that name in /dev/shm. With one: a path
- *  ret_reader  written on success only
+ *  name        NULL: "flatline" in /dev/shm. Without a slash: that name in /dev/shm. With one: a
+ *  path ret_reader  written on success only
  *
- *  Returns 0, or a negative enum flatline_error: NO_FILE, NOT_READY, BAD_MAGIC, OTHER_MAJOR, TRUNCATED, CORRUPT, CLOCK_MISMATCH,
- *  SUPERSEDED (only of a path that no longer is the sentinel's), NO_MEMORY, PERMISSION, SYSTEM, INVALID.
- *  A dead sentinel is not an error here: a dead segment can be read (why, faults, dump); nothing in it is fresh.
- *  Every offset, index and name is checked here, once, and copied: a hostile segment can lie, but not crash its reader. (One
- *  thing no reader can check: an owner who shortens the file under the mapping. Give only the sentinel write permission.)
- *  Never creates anything. Cost: open, fstat, mmap, a walk over the directory.
+ *  Returns 0, or a negative enum flatline_error: NO_FILE, NOT_READY, BAD_MAGIC, OTHER_MAJOR,
+ *  TRUNCATED, CORRUPT, CLOCK_MISMATCH, SUPERSEDED (only of a path that no longer is the
+ *  sentinel's), NO_MEMORY, PERMISSION, SYSTEM, INVALID. A dead sentinel is not an error here: a
+ *  dead segment can be read (why, faults, dump); nothing in it is fresh. Every offset, index and
+ *  name is checked here, once, and copied: a hostile segment can lie, but not crash its reader.
+ *  (One thing no reader can check: an owner who shortens the file under the mapping. Give only the
+ *  sentinel write permission.) Never creates anything. Cost: open, fstat, mmap, a walk over the
+ *  directory.
  */
 int flatline_attach(const char *name, struct flatline **ret_reader);
 
 /** Unmaps everything this reader ever mapped. NULL is accepted. Handles from it die. */
 void flatline_detach(struct flatline *reader);
 
-/** If the segment is dead or superseded and another stands under its name, maps that one. The old mapping stays until detach, so that
- *  handles in other threads stay readable (and not fresh). Event numbers start again at 0 in the new one.
- *  Returns 1 attached anew, 0 nothing to do, or a negative enum flatline_error (still on the old mapping). */
+/** If the segment is dead or superseded and another stands under its name, maps that one. The
+ *  old mapping stays until detach, so that handles in other threads stay readable (and not
+ *  fresh). Event numbers start again at 0 in the new one. Returns 1 attached anew, 0 nothing to
+ *  do, or a negative enum flatline_error (still on the old mapping). */
 int flatline_reattach(struct flatline *reader);
 
-/** Finds a stream by its full name. Returns 0, or FLATLINE_E_UNKNOWN_NAME: then flatline_nearest() suggests. */
-int flatline_find(const struct flatline *reader, const char *name, struct flatline_stream *ret_stream);
+/** Finds a stream by its full name. Returns 0, or FLATLINE_E_UNKNOWN_NAME: then
+ *  flatline_nearest() suggests. */
+int flatline_find(const struct flatline *reader,
+                  const char *name,
+                  struct flatline_stream *ret_stream);
 
 /** Finds a gate by its name. Returns as flatline_find(). */
-int flatline_find_gate(const struct flatline *reader, const char *name, struct flatline_gate *ret_gate);
+int flatline_find_gate(const struct flatline *reader,
+                       const char *name,
+                       struct flatline_gate *ret_gate);
 
-/** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as long as the mapping. */
+/** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as
+ *  long as the mapping. */
 const char *flatline_nearest(const struct flatline *reader, const char *name);
 
-/** As flatline_fresh(), with a second look: if not fresh and the sentinel is dead or superseded, attaches again by name once, finds
- *  the stream again, updates *stream and looks again, with a clock read anew.
- *  Thread-safety: one thread at a time for one reader. Cost: that of flatline_fresh() while fresh or merely lapsed, else system calls. */
+/** As flatline_fresh(), with a second look: if not fresh and the sentinel is dead or
+ *  superseded, attaches again by name once, finds the stream again, updates *stream and looks
+ *  again, with a clock read anew. Thread-safety: one thread at a time for one reader. Cost:
+ *  that of flatline_fresh() while fresh or merely lapsed, else system calls. */
 bool flatline_look(struct flatline *reader, struct flatline_stream *stream, uint64_t now_mono_ns);
 
 /** As flatline_look(), for a gate. */
@@ -189,10 +214,13 @@ bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uin
  *  Thread-safety: any thread, any process. Cost: a few loads. */
 enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t now_mono_ns);
 
-/** Why a gate is as it is. ret_culprit (may be NULL): index of the member in the worst trouble, FLATLINE_NO_INDEX of an empty gate. */
-enum flatline_why flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
+/** Why a gate is as it is. ret_culprit (may be NULL): index of the member in the worst trouble,
+ *  FLATLINE_NO_INDEX of an empty gate. */
+enum flatline_why
+flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
 
-/** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago". Returns the length, cut to text_bytes. */
+/** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago".
+ *  Returns the length, cut to text_bytes. */
 size_t flatline_why_text(const struct flatline *reader,
                          const struct flatline_stream *stream,
                          uint64_t now_mono_ns,
@@ -205,8 +233,9 @@ struct flatline_snapshot {
     struct flatline_lease lease;
 };
 
-/** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries; FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a
- *  dead writer; FLATLINE_E_SUPERSEDED: attach again. Never delays the writer. */
+/** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries;
+ *  FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a dead writer; FLATLINE_E_SUPERSEDED:
+ *  attach again. Never delays the writer. */
 int flatline_take_snapshot(const struct flatline_stream *stream,
                            const struct flatline *reader,
                            struct flatline_snapshot *ret_snapshot);
@@ -227,10 +256,13 @@ struct flatline_fault {
     char text[FLATLINE_TEXT_BYTES];
 };
 
-/** Copies faults, newest first. open_only: those not cleared. Returns how many there are (may exceed faults_max; only
- *  faults_max are written), or a negative enum flatline_error: AGAIN, SUPERSEDED. A slot that a dead writer left half written is
- *  left out. */
-int flatline_faults(const struct flatline *reader, bool open_only, struct flatline_fault *faults, size_t faults_max);
+/** Copies faults, newest first. open_only: those not cleared. Returns how many there are (may
+ *  exceed faults_max; only faults_max are written), or a negative enum flatline_error: AGAIN,
+ *  SUPERSEDED. A slot that a dead writer left half written is left out. */
+int flatline_faults(const struct flatline *reader,
+                    bool open_only,
+                    struct flatline_fault *faults,
+                    size_t faults_max);
 
 /* One line of the distinct-error log. */
 struct flatline_error_entry {
@@ -240,8 +272,11 @@ struct flatline_error_entry {
     char text[96];
 };
 
-/** Copies the distinct errors the sentinel has met, in the order of their slots. Returns as flatline_faults(). */
-int flatline_errors(const struct flatline *reader, struct flatline_error_entry *entries, size_t entries_max);
+/** Copies the distinct errors the sentinel has met, in the order of their slots. Returns as
+ *  flatline_faults(). */
+int flatline_errors(const struct flatline *reader,
+                    struct flatline_error_entry *entries,
+                    size_t entries_max);
 
 struct flatline_event {
     uint64_t number;
@@ -256,31 +291,38 @@ struct flatline_event {
 /** Number of the next event to be written: where a follower starts. */
 uint64_t flatline_event_head(const struct flatline *reader);
 
-/** Reads event *cursor and advances it. Returns 1 read; 0 none yet; FLATLINE_E_AGAIN torn; FLATLINE_E_SENTINEL_DEAD torn for ever;
- *  FLATLINE_E_SUPERSEDED all are read and no more will come: flatline_reattach(), then start at 0. If the follower fell behind
- *  the ring, *ret_lost (may be NULL) is the number of events skipped, else 0, and the oldest one still there is read. */
+/** Reads event *cursor and advances it. Returns 1 read; 0 none yet; FLATLINE_E_AGAIN torn;
+ *  FLATLINE_E_SENTINEL_DEAD torn for ever; FLATLINE_E_SUPERSEDED all are read and no more will
+ *  come: flatline_reattach(), then start at 0. If the follower fell behind the ring, *ret_lost
+ *  (may be NULL) is the number of events skipped, else 0, and the oldest one still there is
+ *  read. */
 int flatline_next_event(const struct flatline *reader,
                         uint64_t *cursor,
                         struct flatline_event *ret_event,
                         uint64_t *ret_lost);
 
-/* The segment, for tools: everything by index. Names are the reader's own copies and live until flatline_detach(); an index out of
- * range is NULL or FLATLINE_E_UNKNOWN_NAME. */
+/* The segment, for tools: everything by index. Names are the reader's own copies and live until
+ * flatline_detach(); an index out of range is NULL or FLATLINE_E_UNKNOWN_NAME. */
 const struct flatline_header *flatline_header_of(const struct flatline *reader);
 const char *flatline_path(const struct flatline *reader);
 uint32_t flatline_stream_count(const struct flatline *reader);
 const char *flatline_stream_name(const struct flatline *reader, uint32_t index);
-int flatline_stream_at(const struct flatline *reader, uint32_t index, struct flatline_stream *ret_stream);
+int flatline_stream_at(const struct flatline *reader,
+                       uint32_t index,
+                       struct flatline_stream *ret_stream);
 uint32_t flatline_gate_count(const struct flatline *reader);
 const char *flatline_gate_name(const struct flatline *reader, uint32_t index);
 int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatline_gate *ret_gate);
 
-/** Address of record `index` of a section, NULL if there is none. Check what you read: the words are live. */
-const void *flatline_record(const struct flatline *reader, enum flatline_section_index section, uint32_t index);
+/** Address of record `index` of a section, NULL if there is none. Check what you read: the
+ *  words are live. */
+const void *
+flatline_record(const struct flatline *reader, enum flatline_section_index section, uint32_t index);
 uint32_t flatline_record_count(const struct flatline *reader, enum flatline_section_index section);
 
-/** Value at a quantile in [0, 1] of histogram `index` of a section (HISTOGRAMS or CONNECTION_HISTOGRAMS), ns: the upper edge of its
- *  bucket, never above the exact maximum. 0 when empty or not there. */
+/** Value at a quantile in [0, 1] of histogram `index` of a section (HISTOGRAMS or
+ *  CONNECTION_HISTOGRAMS), ns: the upper edge of its bucket, never above the exact maximum. 0
+ *  when empty or not there. */
 uint64_t flatline_histogram_quantile(const struct flatline *reader,
                                      enum flatline_section_index section,
                                      uint32_t index,
@@ -292,9 +334,11 @@ bool flatline_alive(const struct flatline *reader, uint64_t now_mono_ns);
 /* Texts of the closed enumerations, "?" for a number of a newer writer. Never NULL. */
 const char *flatline_strerror(int error);
 const char *flatline_why_name(enum flatline_why why);
-const char *flatline_why_meaning(enum flatline_why why); /* the name is for programs, the meaning for people */
+const char *
+flatline_why_meaning(enum flatline_why why); /* the name is for programs, the meaning for people */
 const char *flatline_fault_name(enum flatline_fault_kind kind);
-const char *flatline_fault_key(enum flatline_fault_kind kind, uint32_t evidence_index); /* "" where unused */
+const char *flatline_fault_key(enum flatline_fault_kind kind,
+                               uint32_t evidence_index); /* "" where unused */
 const char *flatline_scope_name(enum flatline_scope scope);
 const char *flatline_state_name(enum flatline_state state);
 const char *flatline_venue_name(enum flatline_venue venue);
@@ -302,7 +346,8 @@ const char *flatline_class_name(enum flatline_class stream_class);
 const char *flatline_event_name(enum flatline_event_type type);
 const char *flatline_connection_state_name(enum flatline_connection_state state);
 
-/** FNV-1a over the field tables of layout.h: what layout_hash in a header of this version must be. */
+/** FNV-1a over the field tables of layout.h: what layout_hash in a header of this version must
+ *  be. */
 uint64_t flatline_layout_hash(void);
 
 #ifdef __cplusplus

@@ -35,20 +35,23 @@
 #    define FLATLINE_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define FLATLINE_MAGIC 0x454e494c54414c46ULL /* the bytes "FLATLINE" */
-#define FLATLINE_MAJOR 1U
-#define FLATLINE_MINOR 0U
-#define FLATLINE_DEFAULT_NAME "flatline"
+#define FLATLINE_MAGIC             0x454e494c54414c46ULL /* the bytes "FLATLINE" */
+#define FLATLINE_MAJOR             1U
+#define FLATLINE_MINOR             0U
+#define FLATLINE_DEFAULT_NAME      "flatline"
 #define FLATLINE_DEFAULT_DIRECTORY "/dev/shm"
 
-#define FLATLINE_LINE_BYTES 128U /* two cache lines: the adjacent-line prefetcher pairs them */
-#define FLATLINE_NAME_BYTES 64U  /* every name, its terminating NUL included */
-#define FLATLINE_TEXT_BYTES 64U
+#define FLATLINE_LINE_BYTES     128U /* two cache lines: the adjacent-line prefetcher pairs them */
+#define FLATLINE_NAME_BYTES     64U  /* every name, its terminating NUL included */
+#define FLATLINE_TEXT_BYTES     64U
 #define FLATLINE_EVIDENCE_WORDS 6U
 
 /* A value further in the future than this is absurd: not fresh, whatever it says. */
 #define FLATLINE_LEASE_ABSURD_NS (7200ULL * 1000000000ULL)
 #define FLATLINE_ALIVE_ABSURD_NS (10ULL * 1000000000ULL)
+
+/* A table keeps a row a line, however long. */
+/* clang-format off */
 
 /* ---- closed enumerations: E(number, NAME, "text") ------------------------------------------------------------- */
 

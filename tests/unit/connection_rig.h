@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * connection_rig.h - a connection and its TLS peer for tests: what the caller of connection_read() hears, and what the peer sees.
+ * connection_rig.h - a connection and its TLS peer for tests: what the caller of connection_read()
+ * hears, and what the peer sees.
  */
 #ifndef FLATLINE_TESTS_CONNECTION_RIG_H
 #define FLATLINE_TESTS_CONNECTION_RIG_H

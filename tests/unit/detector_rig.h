@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_rig.h - a detector on a virtual clock, for tests: short ways to add streams, send frames, let time pass and look at what came
- * out. Times are milliseconds from an arbitrary start, so that a test reads like its sentence.
+ * detector_rig.h - a detector on a virtual clock, for tests: short ways to add streams, send
+ * frames, let time pass and look at what came out. Times are milliseconds from an arbitrary start,
+ * so that a test reads like its sentence.
  */
 #ifndef FLATLINE_TESTS_DETECTOR_RIG_H
 #define FLATLINE_TESTS_DETECTOR_RIG_H
@@ -80,7 +81,7 @@ static inline void rig_tick(struct rig *rig, uint64_t now_ns)
     }
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static inline struct stream_traits rig_traits(enum stream_key key, enum stream_chain chain)
 {
@@ -124,7 +125,7 @@ static inline const struct stream_view *rig_view(const struct rig *rig, uint32_t
     return detector_stream(rig->detector, stream);
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static inline struct event rig_event(enum event_kind kind, uint32_t connection, uint64_t at_ns)
 {
@@ -210,9 +211,10 @@ static inline void stall(struct rig *rig, uint64_t from_ns, uint64_t to_ns)
     rig_apply(rig, &event);
 }
 
-/* ---- findings ------------------------------------------------------------------------------------------------------------ */
+/* ---- findings -------------------------------------------------------------------------------- */
 
-/* The nth (from 0) finding of a kind, for faults of a fault kind; kind RIG_NONE: there are not so many. */
+/* The nth (from 0) finding of a kind, for faults of a fault kind; kind RIG_NONE: there are not
+ * so many. */
 static inline const struct finding *rig_find(const struct rig *rig,
                                              enum finding_kind kind,
                                              enum flatline_fault_kind fault_kind,

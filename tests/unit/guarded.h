@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * guarded.h - bytes that end exactly where an unmapped page begins: one byte read too far is a SIGSEGV, sanitizer or not.
+ * guarded.h - bytes that end exactly where an unmapped page begins: one byte read too far is a
+ * SIGSEGV, sanitizer or not.
  */
 #ifndef FLATLINE_TESTS_GUARDED_H
 #define FLATLINE_TESTS_GUARDED_H

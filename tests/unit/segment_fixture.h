@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * segment_fixture.h - a small segment in a directory of its own, for the tests of publisher and reader.
+ * segment_fixture.h - a small segment in a directory of its own, for the tests of publisher and
+ * reader.
  */
 #ifndef FLATLINE_TESTS_SEGMENT_FIXTURE_H
 #define FLATLINE_TESTS_SEGMENT_FIXTURE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * tls_peer.h - the other end for the transport's tests: a TLS server over memory BIOs, so that a test decides which encrypted
- * byte reaches the socket when, and a TCP connection over loopback, so that FIN and RST are the kernel's own.
+ * tls_peer.h - the other end for the transport's tests: a TLS server over memory BIOs, so that a
+ * test decides which encrypted byte reaches the socket when, and a TCP connection over loopback,
+ * so that FIN and RST are the kernel's own.
  */
 #ifndef FLATLINE_TESTS_TLS_PEER_H
 #define FLATLINE_TESTS_TLS_PEER_H
@@ -39,7 +40,8 @@ void peer_pump(struct peer *peer);
 /** Encrypts as one write and sends it all. */
 void peer_send(struct peer *peer, const void *bytes, size_t size_bytes);
 
-/** Encrypts and takes the wire bytes out instead of sending them; returns how many. peer_send_raw() sends such. */
+/** Encrypts and takes the wire bytes out instead of sending them; returns how many.
+ *  peer_send_raw() sends such. */
 size_t peer_encrypt(
     struct peer *peer, const void *bytes, size_t size_bytes, uint8_t *wire, size_t wire_bytes);
 void peer_send_raw(const struct peer *peer, const void *wire, size_t wire_bytes);
