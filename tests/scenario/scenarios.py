@@ -112,35 +112,39 @@ def stop_and_continue(seconds):
     return step
 
 
+@dataclasses.dataclass
+class Findings:
+    """What the segment's event ring told."""
+
+    faults: set = dataclasses.field(default_factory=set)  # {(kind, scope)}
+    lapses: set = dataclasses.field(default_factory=set)  # {stream}: by time
+    revoked: set = dataclasses.field(default_factory=set)  # {stream}: by a fault
+    evidence: dict = dataclasses.field(default_factory=dict)  # {kind: {key: value}} of the first of its kind
+
+    def hold(self, scenario):
+        return scenario.faults <= self.faults and scenario.lapses <= self.lapses and scenario.revoked <= self.revoked
+
+
 def findings(watch, since_ns):
-    """What the segment's event ring told since then: ({(kind, scope)}, {lapsed}, {kind: evidence})."""
-    faults, lapses, evidence = set(), set(), {}
+    found = Findings()
     for record in watch.since(since_ns):
         if record["type"] == "fault":
-            faults.add((record["kind"], record["scope"]))
-            evidence.setdefault(record["kind"], {**record.get("evidence", {}), "text": record.get("text", "")})
+            found.faults.add((record["kind"], record["scope"]))
+            found.evidence.setdefault(record["kind"], {**record["evidence"], "text": record["text"]})
+        elif record["type"] == "lapse" and record["revoked_by"]:
+            found.revoked.add(record["stream"])
         elif record["type"] == "lapse":
-            lapses.add(record["stream"])
-    return faults, lapses, evidence
+            found.lapses.add(record["stream"])
+    return found
 
 
-def lost_counts(lab):
-    return {s["stream"]: s.get("lost", 0) for s in lab.status()["streams"]}
-
-
-def observe(lab, scenario, watch, since_ns, lost_before):
+def observe(scenario, watch, since_ns):
     """Waits until all that is expected has come, then a little longer for what is not."""
     deadline = time.monotonic() + scenario.seconds
-    while time.monotonic() < deadline:
-        faults, lapses, _ = findings(watch, since_ns)
-        revoked = {s for s, n in lost_counts(lab).items() if n > lost_before.get(s, 0)}
-        if scenario.faults <= faults and scenario.lapses <= lapses and scenario.revoked <= revoked:
-            break
+    while time.monotonic() < deadline and not findings(watch, since_ns).hold(scenario):
         time.sleep(0.03)
     time.sleep(SETTLE_SECONDS)
-    faults, lapses, evidence = findings(watch, since_ns)
-    revoked = {s for s, n in lost_counts(lab).items() if n > lost_before.get(s, 0)}
-    return faults, lapses, revoked, evidence
+    return findings(watch, since_ns)
 
 
 def compare(what, got, expected, complaints):
@@ -174,17 +178,15 @@ def run(scenario, bin_dir, keep):
         if scenario.starts_fresh:
             lab.wait_fresh()
             time.sleep(0.3)
-        lost_before = lost_counts(lab) if scenario.starts_fresh else {}
-        since_ns = do(lab, state, scenario.when) if scenario.when else born_ns
+        calm = findings(watch, born_ns)
         if scenario.starts_fresh:
-            early, _, _ = findings(watch, born_ns)
-            started, _, _ = findings(watch, since_ns)
-            compare("fault before anything was done", early - started, set(), complaints)
-        got = observe(lab, scenario, watch, since_ns, lost_before)
-        compare("fault", got[0], scenario.faults, complaints)
-        compare("lapse", got[1], scenario.lapses, complaints)
-        compare("revocation", got[2], scenario.revoked, complaints)
-        compare_evidence(scenario, got[3], complaints)
+            compare("fault before anything was done", calm.faults, set(), complaints)
+        since_ns = do(lab, state, scenario.when) if scenario.when else born_ns
+        found = observe(scenario, watch, since_ns)
+        compare("fault", found.faults, scenario.faults, complaints)
+        compare("lapse", found.lapses, scenario.lapses, complaints)
+        compare("revocation", found.revoked, scenario.revoked, complaints)
+        compare_evidence(scenario, found.evidence, complaints)
         do(lab, state, scenario.end)
         if scenario.well_again:
             lab.wait_until(lambda: healthy(lab), "all is well again", None, 20)
