@@ -47,7 +47,7 @@ class Scenario:
     evidence: dict = dataclasses.field(default_factory=dict)  # {kind: {key: value or predicate}}
     end: tuple = ()  # venue commands that end the fault
     well_again: bool = True  # all streams are fresh and no fault open in the end
-    detect: str = ""
+    detect: str = ""  # configuration
     policy: str = ""
     user_data: bool = False
     before_start: tuple = ()  # venue commands before the daemon starts
@@ -316,7 +316,7 @@ SCENARIOS = (
     Scenario("a_foreign_listen_key_is_key_unknown", USDM_PUBLIC, ("key-rotate",),
              faults=F(("KEY_UNKNOWN", "stream")), revoked=F(USER), user_data=True, evidence={"KEY_UNKNOWN": {"foreign": 1}}),
     Scenario("extends_that_fail_count_down_to_expiring_and_expired", USDM_PUBLIC, (f"rest-status {USDM} 503",),
-             faults=F(("KEY_EXPIRING", "stream"), ("KEY_EXPIRED", "stream")), revoked=F(USER), user_data=True,
+             faults=F(("KEY_EXPIRING", "stream"), ("KEY_EXPIRED", "stream")), lapses=F(USER), revoked=F(USER), user_data=True,
              detect="key_life: 6s, key_expiring: 3s", end=(f"rest-status {USDM} 200",)),
     Scenario("a_stopped_side_car_accuses_itself_alone", USDM_PUBLIC, (stop_and_continue(2.0),),
              faults=F(("SELF_STALL", "host")), lapses=F(*USDM_PUBLIC)),
