@@ -84,6 +84,14 @@ json_t *cli_json_stream(const struct flatline *reader, uint32_t stream);
 /** {"key": value ...} of a fault's evidence; signed, as codes may be negative. */
 json_t *cli_json_evidence(const struct flatline_fault *fault);
 
+/** What a fault is of, for people: its stream, else its connection, else its scope. */
+void cli_fault_place(const struct flatline *reader,
+                     const struct flatline_fault *fault,
+                     char place[FLATLINE_NAME_BYTES]);
+
+/** The name of a connection, null for FLATLINE_NO_INDEX. */
+json_t *cli_json_connection(const struct flatline *reader, uint32_t connection);
+
 /** A fault of the table as an object. */
 json_t *cli_json_fault(const struct flatline *reader, const struct flatline_fault *fault);
 

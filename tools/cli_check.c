@@ -121,8 +121,9 @@ static void check_faults(struct checkup *checkup)
         return;
     }
     for (int i = 0; i < count; i++) {
-        const char *stream = flatline_stream_name(checkup->reader, faults[i].stream);
-        found(checkup, VERDICT_FAULT, "fault", stream, flatline_fault_name(faults[i].kind));
+        char place[FLATLINE_NAME_BYTES];
+        cli_fault_place(checkup->reader, &faults[i], place);
+        found(checkup, VERDICT_FAULT, "fault", place, flatline_fault_name(faults[i].kind));
     }
     free(faults);
 }

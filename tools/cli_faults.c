@@ -21,7 +21,7 @@ static void add_fault(struct cli_table *table,
                       const struct flatline_fault *fault)
 {
     const uint64_t now_ns = flatline_now_mono_ns();
-    const char *stream = flatline_stream_name(reader, fault->stream);
+    char place[FLATLINE_NAME_BYTES];
     char onset[CLI_TEXT_BYTES];
     char lasted[CLI_TEXT_BYTES];
     char evidence[CLI_EVIDENCE_BYTES];
@@ -30,14 +30,14 @@ static void add_fault(struct cli_table *table,
                  fault->cleared_mono_ns != 0 ? fault->cleared_mono_ns : now_ns,
                  lasted);
     cli_evidence_text(fault, evidence);
+    cli_fault_place(reader, fault, place);
     cli_table_add(table, CLI_PLAIN, "%" PRIu64, fault->id);
     cli_table_add(table,
                   fault->cleared_mono_ns == 0 ? CLI_RED : CLI_GREEN,
                   "%s",
                   flatline_fault_name(fault->kind));
     cli_table_add(table, CLI_PLAIN, "%s", fault->cleared_mono_ns == 0 ? "open" : "cleared");
-    cli_table_add(
-        table, CLI_PLAIN, "%s", stream != NULL ? stream : flatline_scope_name(fault->scope));
+    cli_table_add(table, CLI_PLAIN, "%s", place);
     cli_table_add(table, CLI_PLAIN, "%s", onset);
     cli_table_add(table, CLI_PLAIN, "%s", lasted);
     cli_table_add(table, CLI_PLAIN, "%" PRIu64, fault->count);

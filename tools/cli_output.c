@@ -274,17 +274,38 @@ json_t *cli_json_evidence(const struct flatline_fault *fault)
     return evidence;
 }
 
-static json_t *json_connection(const struct flatline *reader, uint32_t connection)
+/* The name is fixed for the segment's life, but not ours: it ends here, whatever the segment says. */
+static bool
+connection_name(const struct flatline *reader, uint32_t connection, char name[FLATLINE_NAME_BYTES])
 {
     const struct flatline_connection *record =
         flatline_record(reader, FLATLINE_SECTION_CONNECTIONS, connection);
     if (record == NULL) {
-        return json_null();
+        return false;
     }
+    memcpy(name, record->name, FLATLINE_NAME_BYTES);
+    name[FLATLINE_NAME_BYTES - 1] = '\0';
+    return true;
+}
+
+json_t *cli_json_connection(const struct flatline *reader, uint32_t connection)
+{
     char name[FLATLINE_NAME_BYTES];
-    memcpy(name, record->name, sizeof(name));
-    name[sizeof(name) - 1] = '\0';
-    return cli_json_text(name);
+    return connection_name(reader, connection, name) ? cli_json_text(name) : json_null();
+}
+
+void cli_fault_place(const struct flatline *reader,
+                     const struct flatline_fault *fault,
+                     char place[FLATLINE_NAME_BYTES])
+{
+    const char *stream = flatline_stream_name(reader, fault->stream);
+    if (stream == NULL && connection_name(reader, fault->connection, place)) {
+        return;
+    }
+    (void)snprintf(place,
+                   FLATLINE_NAME_BYTES,
+                   "%s",
+                   stream != NULL ? stream : flatline_scope_name(fault->scope));
 }
 
 json_t *cli_json_fault(const struct flatline *reader, const struct flatline_fault *fault)
@@ -293,7 +314,7 @@ json_t *cli_json_fault(const struct flatline *reader, const struct flatline_faul
     (void)json_object_set_new(object, "type", json_string("fault"));
     cli_json_word(object, "id", fault->id);
     (void)json_object_set_new(object, "stream", cli_json_stream(reader, fault->stream));
-    (void)json_object_set_new(object, "connection", json_connection(reader, fault->connection));
+    (void)json_object_set_new(object, "connection", cli_json_connection(reader, fault->connection));
     (void)json_object_set_new(object, "kind", json_string(flatline_fault_name(fault->kind)));
     (void)json_object_set_new(object, "scope", json_string(flatline_scope_name(fault->scope)));
     (void)json_object_set_new(object, "blame", json_string(flatline_scope_name(fault->blame)));

@@ -71,6 +71,10 @@ json_add_fault(json_t *object, const struct watch *watch, const struct flatline_
     struct flatline_fault fault = {.kind = event->fault_kind};
     const bool known = fault_of(watch->reader, event->fault_id, &fault);
     cli_json_word(object, "id", event->fault_id);
+    (void)json_object_set_new(object,
+                              "connection",
+                              known ? cli_json_connection(watch->reader, fault.connection)
+                                    : json_null());
     (void)json_object_set_new(object, "kind", json_string(flatline_fault_name(event->fault_kind)));
     (void)json_object_set_new(
         object, "scope", known ? json_string(flatline_scope_name(fault.scope)) : json_null());
@@ -130,6 +134,25 @@ static enum cli_colour colour_of(enum flatline_event_type type)
     return type == FLATLINE_EVENT_EPOCH ? CLI_DIM : CLI_GREEN;
 }
 
+/* A fault event: where, and while it opens, the evidence. */
+static void print_fault(const struct watch *watch, const struct flatline_event *event)
+{
+    struct flatline_fault fault = {.kind = event->fault_kind,
+                                   .stream = event->stream,
+                                   .connection = (uint32_t)FLATLINE_NO_INDEX};
+    char place[FLATLINE_NAME_BYTES];
+    char evidence[CLI_EVIDENCE_BYTES];
+    const bool known = fault_of(watch->reader, event->fault_id, &fault);
+    cli_fault_place(watch->reader, &fault, place);
+    (void)printf(" %s ", flatline_fault_name(event->fault_kind));
+    cli_print(CLI_PLAIN, place);
+    if (known && event->type == FLATLINE_EVENT_FAULT) {
+        cli_evidence_text(&fault, evidence);
+        (void)printf("  %s  ", evidence);
+        cli_print(CLI_DIM, fault.text);
+    }
+}
+
 static void print_event(const struct watch *watch, const struct flatline_event *event)
 {
     char name[16];
@@ -139,20 +162,14 @@ static void print_event(const struct watch *watch, const struct flatline_event *
     cli_print(colour_of(event->type), name);
     if (event->type == FLATLINE_EVENT_EPOCH) {
         (void)printf(" %" PRIu64, flatline_header_of(watch->reader)->epoch);
-    }
-    if (event->fault_kind != FLATLINE_FAULT_NONE) {
-        (void)printf(" %s", flatline_fault_name(event->fault_kind));
-    }
-    if (stream != NULL) {
+    } else if (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_CLEAR) {
+        print_fault(watch, event);
+    } else if (stream != NULL) {
         (void)putchar(' ');
         cli_print(CLI_PLAIN, stream);
     }
-    struct flatline_fault fault;
-    if (event->type == FLATLINE_EVENT_FAULT && fault_of(watch->reader, event->fault_id, &fault)) {
-        char evidence[CLI_EVIDENCE_BYTES];
-        cli_evidence_text(&fault, evidence);
-        (void)printf("  %s  ", evidence);
-        cli_print(CLI_DIM, fault.text);
+    if (event->type == FLATLINE_EVENT_LAPSE && event->fault_kind != FLATLINE_FAULT_NONE) {
+        (void)printf(", revoked by %s", flatline_fault_name(event->fault_kind));
     }
     (void)putchar('\n');
 }

@@ -226,6 +226,19 @@ class Watch(Reader):
         self.assertLess(fault["onset_ns"], fault["at_ns"])
         self.assertEqual((clear["type"], clear["kind"], clear["id"]), ("clear", "DOWN", 7))
         self.assertEqual((revoked["type"], revoked["revoked_by"]), ("lapse", "DOWN"))
+        self.assertEqual(fault["connection"], "okx/public/0")
+
+    def test_people_are_told_the_same(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do(f"fault 7 {DOWN} 1", f"fault 8 {DOWN} 4294967295", f"revoke 1 {DOWN}")
+        code, text, _ = self.run_flatline("watch", "--all", "--count", "4")
+        self.assertEqual(code, 0)
+        epoch, first, second, lapse = text.splitlines()
+        self.assertRegex(epoch, r"^\d\d:\d\d:\d\d\.\d{6}  epoch  1$")
+        self.assertRegex(first, rf"fault  DOWN {OKX}  close_code 1, errno 2, .*venue's")
+        self.assertRegex(second, r"fault  DOWN okx/public/0  close_code 1")  # of no one stream: its connection
+        self.assertTrue(lapse.endswith(f"lapse  {OKX}, revoked by DOWN"), lapse)
 
     def test_a_follower_that_fell_behind_is_told(self):
         puppet = self.puppet()
