@@ -2,9 +2,10 @@
  *
  * bench_reader.c - what a look costs an engine, and what a publication costs the judge.
  *
- * Method: one thread, a segment in /dev/shm published by the real publisher and mapped by the real reader (two mappings of one
- * file). Each figure is the median over ROUNDS rounds of (time of a round / looks in it); the best round stands beside it. The
- * line is not written meanwhile: a line just written by another core costs its transfer (~150 ns) on top, whatever the reader does.
+ * Method: one thread, a segment in /dev/shm published by the real publisher and mapped by the real
+ * reader (two mappings of one file). Each figure is the median over ROUNDS rounds of (time of a
+ * round / looks in it); the best round stands beside it. The line is not written meanwhile: a line
+ * just written by another core costs its transfer (~150 ns) on top, whatever the reader does.
  *
  * usage: bench_reader [--json]
  */

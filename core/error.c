@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * error.c - the texts of the closed enumerations, all from the lists of layout.h and flatline.h, and the layout's hash.
+ * error.c - the texts of the closed enumerations, all from the lists of layout.h and flatline.h,
+ * and the layout's hash.
  */
 #include "flatline/flatline.h"
 
@@ -90,7 +91,7 @@ const char *flatline_connection_state_name(enum flatline_connection_state state)
     return text_at(connection_texts, COUNT_OF(connection_texts), (uint64_t)state);
 }
 
-/* ---- the layout's hash: record, field, offset and size of every row, in order --------------------- */
+/* ---- the layout's hash: record, field, offset and size of every row, in order ---------------- */
 
 struct field_row {
     const char *record;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher.c - what the judge stores while it lives. No allocation, no system call, no lock; shared memory is stored to and
- * never read back, but for the writer's own sequence and counter words.
+ * publisher.c - what the judge stores while it lives. No allocation, no system call, no lock;
+ * shared memory is stored to and never read back, but for the writer's own sequence and counter
+ * words.
  */
 #include "core/publisher_internal.h"
 
@@ -27,16 +28,18 @@ void publisher_lease(struct publisher *publisher, uint32_t stream, const struct 
     flatline_assert(stream < publisher->stream_count);
     struct flatline_lease *line = &publisher->leases[stream];
     if (view->lease_until_ns == 0) {
-        /* Before the lease and only with a zero one, so that a reader who sees zero finds its reason. */
+        /* Before the lease and only with a zero one, so that a reader who sees zero finds its
+         * reason. */
         store_release(&line->revoked_by, view->revoked_by);
     }
     store_relaxed(&line->lost_count,
                   view->lost_count); /* relaxed: for people; the lease below carries it */
-    /* ORDER segment.due, release: pairs with the acquire in flatline_due_id(). Published before the lease: an engine that sees
-     * the new lease is held to at least this id. */
+    /* ORDER segment.due, release: pairs with the acquire in flatline_due_id(). Published before the
+     * lease: an engine that sees the new lease is held to at least this id. */
     store_release(&line->due_id, view->due_id);
-    /* ORDER segment.lease, release: what was published before it (details, due_id, revoked_by) is seen by whoever sees the
-     * lease. Pairs with the acquire in flatline_fresh(). Weaker: a lease trusted beside older evidence. */
+    /* ORDER segment.lease, release: what was published before it (details, due_id, revoked_by) is
+     * seen by whoever sees the lease. Pairs with the acquire in flatline_fresh(). Weaker: a lease
+     * trusted beside older evidence. */
     store_release(&line->lease_until_mono_ns, view->lease_until_ns);
 }
 
@@ -76,7 +79,8 @@ void publisher_event(struct publisher *publisher, const struct flatline_event_sl
                (const uint64_t *)&words,
                EVENT_WORDS);
     publisher->event_head = number + 1;
-    /* ORDER segment.events, release: the slot is whole before it counts. Pairs with the acquire in flatline_next_event(). */
+    /* ORDER segment.events, release: the slot is whole before it counts. Pairs with the acquire in
+     * flatline_next_event(). */
     store_release(&publisher->header->event_head, publisher->event_head);
 }
 
@@ -218,8 +222,9 @@ void publisher_beat(struct publisher *publisher,
     store_relaxed(&header->judge_beat_mono_ns,
                   now_mono_ns); /* relaxed: alive_until below carries both */
     store_relaxed(&header->ingest_beat_mono_ns, ingest_beat_mono_ns);
-    /* ORDER segment.alive, release: every lease stored before this beat is seen by whoever sees the beat. Pairs with the acquire
-     * in flatline_fresh(). Weaker: a revoked lease trusted for one more beat. */
+    /* ORDER segment.alive, release: every lease stored before this beat is seen by whoever sees the
+     * beat. Pairs with the acquire in flatline_fresh(). Weaker: a revoked lease trusted for one
+     * more beat. */
     store_release(&header->alive_until_mono_ns, ingest_beat_mono_ns == 0 ? 0 : beat + alive_for_ns);
 }
 

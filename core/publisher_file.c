@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher_file.c - the life of the segment's file: lock, dead predecessor, build under a temporary name, rename, retire.
+ * publisher_file.c - the life of the segment's file: lock, dead predecessor, build under a
+ * temporary name, rename, retire.
  *
- * What a crash at each step leaves is told in docs/SHARED-MEMORY.md; the next start takes it from there.
+ * What a crash at each step leaves is told in docs/SHARED-MEMORY.md; the next start takes it from
+ * there.
  */
 #include "core/publisher_internal.h"
 
@@ -52,7 +54,7 @@ fail(const struct build *build, int error, const char *format, ...)
     return error;
 }
 
-/* ---- is the configuration one that can be laid out? ------------------------------------------- */
+/* ---- is the configuration one that can be laid out? ------------------------------------------ */
 
 static bool name_fits(const char *name, size_t bytes)
 {
@@ -148,9 +150,10 @@ static int build_paths(struct build *build)
     return 0;
 }
 
-/* ---- the lock ---------------------------------------------------------------------------------- */
+/* ---- the lock -------------------------------------------------------------------------------- */
 
-/* Two steps: with O_CREAT, protected_regular refuses another user's file in a sticky directory even to root. */
+/* Two steps: with O_CREAT, protected_regular refuses another user's file in a sticky directory even
+ * to root. */
 static int lock_open(const char *path)
 {
     const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -168,7 +171,8 @@ static bool same_file(int fd, const char *path)
            held.st_ino == named.st_ino;
 }
 
-/* The lock file is never removed: it carries the lock from one life to the next, and remembers pid and epoch. */
+/* The lock file is never removed: it carries the lock from one life to the next, and remembers pid
+ * and epoch. */
 static void lock_read(int fd, uint64_t *ret_pid, uint64_t *ret_epoch)
 {
     char text[LOCK_TEXT_BYTES] = {0};
@@ -235,7 +239,7 @@ static int lock_take(struct build *build)
     return fail(build, -EAGAIN, "%s: the lock file keeps being replaced", build->lock_path);
 }
 
-/* ---- the predecessor, known dead because its lock is ours --------------------------------------- */
+/* ---- the predecessor, known dead because its lock is ours ------------------------------------ */
 
 static int predecessor_map(struct build *build, int fd)
 {
@@ -288,8 +292,8 @@ static int predecessor_open(struct build *build)
     const int error = predecessor_map(build, fd);
     (void)close(fd);
     if (build->predecessor != NULL) {
-        /* It died without a word; from here on its readers see it dead, whatever its last promise was.
-         * ORDER segment.alive, release: as in publisher_beat(). */
+        /* It died without a word; from here on its readers see it dead, whatever its last promise
+         * was. ORDER segment.alive, release: as in publisher_beat(). */
         store_release(&build->predecessor->alive_until_mono_ns, 0);
     }
     return error;
@@ -301,7 +305,8 @@ static void predecessor_supersede(struct build *build)
     if (build->predecessor == NULL) {
         return;
     }
-    /* ORDER segment.state, release: our rename comes first. Pairs with the acquire in the reader's view_is_superseded(). */
+    /* ORDER segment.state, release: our rename comes first. Pairs with the acquire in the reader's
+     * view_is_superseded(). */
     store_release(&build->predecessor->state, FLATLINE_STATE_SUPERSEDED);
     (void)munmap(build->predecessor, sizeof(struct flatline_header));
     build->predecessor = NULL;
@@ -317,7 +322,7 @@ static uint64_t next_epoch(const struct build *build)
     return epoch + 1;
 }
 
-/* ---- the new file -------------------------------------------------------------------------------- */
+/* ---- the new file ---------------------------------------------------------------------------- */
 
 static int file_reserve(const struct build *build, int fd, uint64_t bytes)
 {
@@ -349,7 +354,8 @@ static int file_reserve(const struct build *build, int fd, uint64_t bytes)
     return 0;
 }
 
-/* Builds the temporary file and maps it. A file of that name is a crashed predecessor's: the lock is ours. */
+/* Builds the temporary file and maps it. A file of that name is a crashed predecessor's: the lock
+ * is ours. */
 static int file_map(const struct build *build, struct publisher *publisher)
 {
     (void)unlink(build->temporary_path);
@@ -438,8 +444,8 @@ static int publisher_publish(const struct build *build, struct publisher *publis
                                               .seen_mono_ns = publisher->header->created_mono_ns};
     publisher_event(publisher, &first);
     store_release(&publisher->header->state, FLATLINE_STATE_RUNNING);
-    /* ORDER segment.magic, release: the whole file comes first. Pairs with the acquire in the reader's view_check_header().
-     * Weaker: a reader that walks a half-built directory. */
+    /* ORDER segment.magic, release: the whole file comes first. Pairs with the acquire in the
+     * reader's view_check_header(). Weaker: a reader that walks a half-built directory. */
     store_release(&publisher->header->magic, FLATLINE_MAGIC);
     if (rename(build->temporary_path, build->path) != 0) {
         const int error =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher_plan.c - where everything lies in the segment of a configuration, and the words that never change in its life.
+ * publisher_plan.c - where everything lies in the segment of a configuration, and the words that
+ * never change in its life.
  */
 #include "core/publisher_internal.h"
 
@@ -16,7 +17,8 @@
 #define FAULTS_DEFAULT 256U
 #define EVENTS_DEFAULT 4096U
 
-/* Ranges: a stream may be silent for as long as a lease may reach; a round trip beyond a minute is no round trip. */
+/* Ranges: a stream may be silent for as long as a lease may reach; a round trip beyond a minute is
+ * no round trip. */
 #define STREAM_HISTOGRAM_MAX_NS     FLATLINE_LEASE_ABSURD_NS
 #define CONNECTION_HISTOGRAM_MAX_NS (60 * NS_PER_S)
 
@@ -183,7 +185,8 @@ static void fill_histograms(uint8_t *map,
     }
 }
 
-/* Field 22 of /proc/self/stat, behind the name in brackets, which may hold anything. 0 when out of reach. */
+/* Field 22 of /proc/self/stat, behind the name in brackets, which may hold anything. 0 when out of
+ * reach. */
 static uint64_t own_start_ticks(void)
 {
     char stat[1024];

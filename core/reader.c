@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- attach ---------------------------------------------------------------------------------------- */
+/* ---- attach ---------------------------------------------------------------------------------- */
 
 static int path_compose(const char *name, char path[PATH_MAX])
 {
@@ -87,7 +87,7 @@ const struct view *reader_view_of(const struct flatline *reader,
     return view;
 }
 
-/* ---- by index ---------------------------------------------------------------------------------------- */
+/* ---- by index -------------------------------------------------------------------------------- */
 
 const struct flatline_header *flatline_header_of(const struct flatline *reader)
 {
@@ -156,7 +156,7 @@ int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatl
     return 0;
 }
 
-/* ---- by name ------------------------------------------------------------------------------------------ */
+/* ---- by name --------------------------------------------------------------------------------- */
 
 int flatline_find(const struct flatline *reader,
                   const char *name,
@@ -188,7 +188,7 @@ int flatline_find_gate(const struct flatline *reader,
     return FLATLINE_E_UNKNOWN_NAME;
 }
 
-/* ---- the second look ------------------------------------------------------------------------------------ */
+/* ---- the second look ------------------------------------------------------------------------- */
 
 bool flatline_alive(const struct flatline *reader, uint64_t now_mono_ns)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * reader_slots.c - consistent copies of what the judge writes: details, faults, errors, events, histograms.
+ * reader_slots.c - consistent copies of what the judge writes: details, faults, errors, events,
+ * histograms.
  */
 #include "core/reader_internal.h"
 
@@ -42,14 +43,15 @@ int flatline_take_snapshot(const struct flatline_stream *stream,
     const uint64_t *lease = (const uint64_t *)stream->lease;
     uint64_t *words = (uint64_t *)&copy.lease;
     for (size_t i = 0; i < WORDS_BEFORE(flatline_lease, reserved); i++) {
-        /* ORDER segment.lease, acquire: lone words, each meaningful by itself. Pairs with publisher_lease(). */
+        /* ORDER segment.lease, acquire: lone words, each meaningful by itself. Pairs with
+         * publisher_lease(). */
         words[i] = load_acquire(&lease[i]);
     }
     *ret_snapshot = copy;
     return 0;
 }
 
-/* ---- tables of slots ------------------------------------------------------------------------------------ */
+/* ---- tables of slots ------------------------------------------------------------------------- */
 
 static void fault_of_slot(const struct flatline_fault_slot *slot, struct flatline_fault *fault)
 {
@@ -152,11 +154,12 @@ int flatline_errors(const struct flatline *reader,
     return (int)count;
 }
 
-/* ---- the event ring -------------------------------------------------------------------------------------- */
+/* ---- the event ring -------------------------------------------------------------------------- */
 
 uint64_t flatline_event_head(const struct flatline *reader)
 {
-    /* ORDER segment.events, acquire: slots before head are whole or newer. Pairs with publisher_event(). */
+    /* ORDER segment.events, acquire: slots before head are whole or newer. Pairs with
+     * publisher_event(). */
     return load_acquire(&flatline_header_of(reader)->event_head);
 }
 
@@ -203,7 +206,7 @@ int flatline_next_event(const struct flatline *reader,
             (*cursor)++;
             return 1;
         }
-        (*cursor)++; /* a slot before head is torn or renumbered only by being overwritten: this event is lost */
+        (*cursor)++; /* torn or renumbered before head: overwritten, so this event is lost */
     }
     if (*cursor != start) {
         *cursor = start; /* nothing was read, so nothing is reported lost yet */
@@ -212,7 +215,7 @@ int flatline_next_event(const struct flatline *reader,
     return view_is_superseded(reader->view) ? FLATLINE_E_SUPERSEDED : 0;
 }
 
-/* ---- histograms -------------------------------------------------------------------------------------------- */
+/* ---- histograms ------------------------------------------------------------------------------ */
 
 #define BITS_MAX 16U
 
@@ -228,7 +231,8 @@ static uint64_t bucket_upper(uint32_t index, uint32_t bits)
     return lower + ((1ULL << shift) - 1);
 }
 
-/* A histogram's words, copied and checked against the section we know: the live ones may say anything. */
+/* A histogram's words, copied and checked against the section we know: the live ones may say
+ * anything. */
 struct histogram_copy {
     const uint32_t *counts;
     uint64_t unit_ns;

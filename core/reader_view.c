@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * reader_view.c - from a path to a mapping that cannot lead its reader astray. Every step that can fail has its own error.
+ * reader_view.c - from a path to a mapping that cannot lead its reader astray. Every step that can
+ * fail has its own error.
  */
 #include "core/reader_internal.h"
 
@@ -34,7 +35,8 @@ view_record(const struct view *view, enum flatline_section_index section, uint32
 
 bool view_is_superseded(const struct view *view)
 {
-    /* ORDER segment.state, acquire: the successor's rename comes before it. Pairs with predecessor_supersede(). */
+    /* ORDER segment.state, acquire: the successor's rename comes before it. Pairs with
+     * predecessor_supersede(). */
     return load_acquire(&view_header(view)->state) == FLATLINE_STATE_SUPERSEDED;
 }
 
@@ -57,7 +59,7 @@ static void copy_words(void *to, const void *from, size_t bytes)
     }
 }
 
-/* ---- checks, in the order a stranger would ask ----------------------------------------------------- */
+/* ---- checks, in the order a stranger would ask ----------------------------------------------- */
 
 static int error_of_errno(int error)
 {
@@ -86,7 +88,8 @@ static int check_magic(uint64_t magic)
 static int view_check_header(const struct view *view)
 {
     const struct flatline_header *header = view_header(view);
-    /* ORDER segment.magic, acquire: all that was written before the magic is read after it. Pairs with publisher_publish(). */
+    /* ORDER segment.magic, acquire: all that was written before the magic is read after it. Pairs
+     * with publisher_publish(). */
     const int error = check_magic(load_acquire(&header->magic));
     if (error != 0) {
         return error;
@@ -163,7 +166,7 @@ static bool name_is_sound(const char name[FLATLINE_NAME_BYTES])
     return true;
 }
 
-/* ---- the private copies ------------------------------------------------------------------------------ */
+/* ---- the private copies ---------------------------------------------------------------------- */
 
 static bool copy_names(const struct view *view,
                        enum flatline_section_index section,
@@ -235,7 +238,7 @@ static int view_copy(struct view *view)
     return sound ? 0 : FLATLINE_E_CORRUPT;
 }
 
-/* ---- open and close ------------------------------------------------------------------------------------ */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 /* A file too short for a header is told apart by as much of it as there is. */
 static int check_short_file(int fd)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- why ---------------------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 /* Of the segment as a whole; FRESH: nothing wrong with it. */
 static enum flatline_why header_why(const struct flatline_header *header, uint64_t now_mono_ns)
@@ -49,7 +49,8 @@ enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t no
     return why != FLATLINE_WHY_FRESH ? why : lease_why(stream->lease, 0, now_mono_ns);
 }
 
-/* Of several culprits, the one whose trouble is worst: a revocation before a lapse before no data yet. */
+/* Of several culprits, the one whose trouble is worst: a revocation before a lapse before no data
+ * yet. */
 static unsigned why_weight(enum flatline_why why)
 {
     switch (why) {
@@ -100,7 +101,7 @@ flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32
     return worst;
 }
 
-/* ---- the same for people ---------------------------------------------------------------------------------- */
+/* ---- the same for people --------------------------------------------------------------------- */
 
 /* "1.204 s", of the distance between two moments, whichever is later. */
 static void span_text(uint64_t from_ns, uint64_t to_ns, char text[24])
@@ -181,7 +182,7 @@ size_t flatline_why_text(const struct flatline *reader,
     return (size_t)length < text_bytes ? (size_t)length : text_bytes - 1;
 }
 
-/* ---- the nearest name ----------------------------------------------------------------------------------------- */
+/* ---- the nearest name ------------------------------------------------------------------------ */
 
 #define NAME_BYTES_MAX (FLATLINE_NAME_BYTES - 1)
 

@@ -2,8 +2,9 @@
  *
  * cli_check.c - `flatline check`: one verdict as exit code, for scripts and monitoring plugins.
  *
- * 3 when nothing can be known (no segment, dead sentinel, no streams), else the worst of: 2 a gate shut by anything but missing
- * first data, or a revoked stream; 3 a gate or a stream without data yet; 1 an open fault, or a lapsed stream outside gates; 0.
+ * 3 when nothing can be known (no segment, dead sentinel, no streams), else the worst of: 2 a gate
+ * shut by anything but missing first data, or a revoked stream; 3 a gate or a stream without data
+ * yet; 1 an open fault, or a lapsed stream outside gates; 0.
  */
 #include "tools/cli.h"
 #include "tools/flatline_commands.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_dump.c - `flatline dump`: the whole segment, field by field, straight from the tables of layout.h. What a binding in another
- * language must decode to, and what a post-mortem starts from.
+ * cli_dump.c - `flatline dump`: the whole segment, field by field, straight from the tables of
+ * layout.h. What a binding in another language must decode to, and what a post-mortem starts from.
  */
 #include "tools/cli.h"
 #include "tools/flatline_commands.h"
@@ -18,7 +18,7 @@ static const struct cli_usage usage = {
             "else unsigned.",
 };
 
-/* ---- the fields, by the same rows that made the layout ------------------------------------------------------------------- */
+/* ---- the fields, by the same rows that made the layout --------------------------------------- */
 
 enum shape { SHAPE_U32, SHAPE_U64, SHAPE_I64, SHAPE_TEXT, SHAPE_WORDS, SHAPE_OTHER };
 
@@ -114,7 +114,7 @@ static void print_field(const struct field *field, const uint8_t *record)
     (void)putchar('\n');
 }
 
-/* ---- records and sections -------------------------------------------------------------------------------------------------- */
+/* ---- records and sections -------------------------------------------------------------------- */
 
 static json_t *json_of_record(const char *structure, const uint8_t *record)
 {

@@ -20,7 +20,7 @@ static const struct cli_usage gates_usage = {
     .text = "Lists the gates, whether each is fresh, and its members.",
 };
 
-/* ---- streams ----------------------------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static json_t *json_of_entry(const struct flatline *reader,
                              uint32_t index,
@@ -74,7 +74,7 @@ static int print_streams(const struct flatline *reader, bool json)
     return cli_print_either(json, streams, table);
 }
 
-/* ---- gates --------------------------------------------------------------------------------------------------------------- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 static json_t *
 json_of_gate(const struct flatline *reader, const struct flatline_gate *gate, enum flatline_why why)

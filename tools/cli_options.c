@@ -54,7 +54,8 @@ static void print_usage(const struct cli_usage *usage, FILE *out)
     }
 }
 
-/* getopt_long() wants its own table; val is the option's index, the command's own behind the common ones. */
+/* getopt_long() wants its own table; val is the option's index, the command's own behind the common
+ * ones. */
 static void fill_long_options(const struct cli_usage *usage, struct option *options)
 {
     for (size_t i = 0; i < COMMON_COUNT + own_count(usage); i++) {

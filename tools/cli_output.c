@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- times --------------------------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 void cli_span_text(int64_t span_ns, char text[CLI_TEXT_BYTES])
 {
@@ -77,7 +77,7 @@ void cli_evidence_text(const struct flatline_fault *fault, char text[CLI_EVIDENC
     }
 }
 
-/* ---- colour --------------------------------------------------------------------------------------------------------- */
+/* ---- colour ---------------------------------------------------------------------------------- */
 
 static bool colour_wanted(void)
 {
@@ -129,7 +129,7 @@ enum cli_colour cli_why_colour(enum flatline_why why)
     return why == FLATLINE_WHY_UNKNOWN || why == FLATLINE_WHY_LAPSED ? CLI_YELLOW : CLI_RED;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct cell {
     char *text;
@@ -227,7 +227,7 @@ void cli_table_print(struct cli_table *table)
     cli_table_free(table);
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 json_t *cli_json_text(const char *text)
 {
@@ -274,7 +274,8 @@ json_t *cli_json_evidence(const struct flatline_fault *fault)
     return evidence;
 }
 
-/* The name is fixed for the segment's life, but not ours: it ends here, whatever the segment says. */
+/* The name is fixed for the segment's life, but not ours: it ends here, whatever the segment
+ * says. */
 static bool
 connection_name(const struct flatline *reader, uint32_t connection, char name[FLATLINE_NAME_BYTES])
 {

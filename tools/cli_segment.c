@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_segment.c - attaching with a reason when it fails, and patient copies: a command can wait a millisecond for a busy writer.
+ * cli_segment.c - attaching with a reason when it fails, and patient copies: a command can wait a
+ * millisecond for a busy writer.
  */
 #include "tools/cli.h"
 

@@ -31,7 +31,7 @@ static struct flatline_gate gate_at(const struct flatline *reader, uint32_t inde
     return gate;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *json_fault_kinds(uint64_t open_faults)
 {
@@ -133,7 +133,7 @@ static int print_json(const struct flatline *reader, uint64_t now_ns)
     return cli_json_print(object);
 }
 
-/* ---- for people ---------------------------------------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 static void print_headline(const struct flatline *reader, uint64_t now_ns)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_watch.c - `flatline watch`: follows the event ring, and the name when a new sentinel takes it over.
+ * cli_watch.c - `flatline watch`: follows the event ring, and the name when a new sentinel takes it
+ * over.
  */
 #include "tools/cli.h"
 #include "tools/flatline_commands.h"
@@ -45,7 +46,7 @@ static void on_stop(int signal_number)
     stop_requested = 1;
 }
 
-/* ---- one record ------------------------------------------------------------------------------------------------------ */
+/* ---- one record ------------------------------------------------------------------------------ */
 
 /* The table's fault of an event; false: it has left the table. */
 static bool fault_of(const struct flatline *reader, uint64_t id, struct flatline_fault *ret_fault)
@@ -207,7 +208,7 @@ static void watch_show(struct watch *watch, const struct flatline_event *event, 
     watch->code = cli_finish(CLI_DONE);
 }
 
-/* ---- following --------------------------------------------------------------------------------------------------------- */
+/* ---- following ------------------------------------------------------------------------------- */
 
 /* Nothing new: is there another life under the name? Looked up at most every REATTACH_NS. */
 static void watch_idle(struct watch *watch)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * dump_layout.c - layout.h told in other languages: JSON for the bindings, tables for docs/SHARED-MEMORY.md, the manual page
- * flatline_shm(5). The results are checked in; ctest compares them, tests/abi/check_generated.py --write renews them.
+ * dump_layout.c - layout.h told in other languages: JSON for the bindings, tables for
+ * docs/SHARED-MEMORY.md, the manual page flatline_shm(5). The results are checked in; ctest
+ * compares them, tests/abi/check_generated.py --write renews them.
  */
 #include "flatline/flatline.h"
 
@@ -79,7 +80,7 @@ static bool is_field_of(const struct field_row *field, const struct record_row *
     return strcmp(field->record, record->name) == 0;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *json_fields(const struct record_row *record)
 {
@@ -199,7 +200,7 @@ static int print_json(void)
     return error;
 }
 
-/* ---- Markdown ------------------------------------------------------------------------------------------------------------ */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 static int print_markdown(void)
 {
@@ -230,9 +231,10 @@ static int print_markdown(void)
     return 0;
 }
 
-/* ---- the manual page ------------------------------------------------------------------------------------------------------- */
+/* ---- the manual page ------------------------------------------------------------------------- */
 
-/* A word that starts with a dot or quote would be a request, and a lone word may be a macro's name. */
+/* A word that starts with a dot or quote would be a request, and a lone word may be a macro's
+ * name. */
 static void print_roff(const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -35,7 +35,7 @@ def main():
     top, compiler = pathlib.Path(sys.argv[1]), sys.argv[2]
     header = without_comments((top / "include/flatline/flatline.h").read_text())
     page = (top / "docs/man/flatline.3").read_text()
-    declared = set(re.findall(r"^[a-z].*?\b(flatline_[a-z_]+)\(", header, re.M))
+    declared = set(re.findall(r"^(?:[a-z].*?\b)?(flatline_[a-z_]+)\(", header, re.M))
     synopsis = set(re.findall(r"^\.Fn (flatline_[a-z_]+)", section(page, "SYNOPSIS"), re.M))
     errors = set(re.findall(r"E\(\d+, ([A-Z_]+),", header))
     told_errors = set(re.findall(r"^\.It Er FLATLINE_E_([A-Z_]+)", page, re.M))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * golden_segment.c - makes the golden segment of this layout: the real publisher with chosen times, then the few words that tell of this
- * machine set to fixed values. Run once a released version (tests/data/README.md); its result stays for ever.
+ * golden_segment.c - makes the golden segment of this layout: the real publisher with chosen times,
+ * then the few words that tell of this machine set to fixed values. Run once a released version
+ * (tests/data/README.md); its result stays for ever.
  *
  * usage: golden_segment FILE
  */

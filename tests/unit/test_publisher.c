@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the publisher makes a file that a reader can trust, keeps a second writer out, leaves strangers' files alone, and
- * never lets a cleared fault drive out an open one.
- * Method: real files in a temporary directory; what was published is read back through the public reader alone.
+ * Goal: the publisher makes a file that a reader can trust, keeps a second writer out, leaves
+ * strangers' files alone, and never lets a cleared fault drive out an open one.
+ * Method: real files in a temporary directory; what was published is read back through the public
+ * reader alone.
  */
 #include "unit/segment_fixture.h"
 
@@ -278,7 +279,8 @@ static void bad_configurations_are_refused_by_a_sentence(void **state)
     fixture_remove(&fixture);
 }
 
-/* A file size limit stands in for a full file system; the full tmpfs itself is tests/abi/check_enospc.sh. */
+/* A file size limit stands in for a full file system; the full tmpfs itself is
+ * tests/abi/check_enospc.sh. */
 static void file_that_cannot_be_reserved_is_a_named_error_and_leaves_nothing(void **state)
 {
     (void)state;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: every way an attach can fail has its name; a look is right to the nanosecond and fails closed; a hostile segment
- * may lie but never crashes or hangs its reader.
- * Method: segments made by the real publisher, their files then cut, patched and scrambled; times are chosen, not waited for.
+ * Goal: every way an attach can fail has its name; a look is right to the nanosecond and fails
+ * closed; a hostile segment may lie but never crashes or hangs its reader.
+ * Method: segments made by the real publisher, their files then cut, patched and scrambled; times
+ * are chosen, not waited for.
  */
 #include "core/hist.h"
 #include "unit/segment_fixture.h"
@@ -14,7 +15,7 @@
 
 #define FUZZ_ROUNDS 4000
 
-/* ---- helpers: the file as bytes --------------------------------------------------------------------- */
+/* ---- helpers: the file as bytes -------------------------------------------------------------- */
 
 static void patch(const struct fixture *fixture, size_t offset, const void *bytes, size_t count)
 {
@@ -53,7 +54,7 @@ static void fixture_start(struct fixture *fixture)
     fixture_publish(fixture);
 }
 
-/* ---- attach ------------------------------------------------------------------------------------------- */
+/* ---- attach ---------------------------------------------------------------------------------- */
 
 static void nothing_under_the_name_is_no_file(void **state)
 {
@@ -240,7 +241,7 @@ static void names_and_gates_that_lead_astray_are_corrupt(void **state)
     fixture_remove(&fixture);
 }
 
-/* ---- looks ---------------------------------------------------------------------------------------------- */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 static void lease_ends_at_its_very_nanosecond(void **state)
 {
@@ -427,7 +428,7 @@ static void bounds_by_index_are_kept(void **state)
     fixture_remove(&fixture);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static void slot_left_odd_is_again_while_alive_and_dead_after(void **state)
 {
@@ -500,7 +501,8 @@ static void superseded_mapping_says_so_from_every_call(void **state)
     fixture_remove(&fixture);
 }
 
-/* A child publishes and dies, then this process publishes: the handle of the first life finds its way. */
+/* A child publishes and dies, then this process publishes: the handle of the first life finds its
+ * way. */
 static void second_look_attaches_again_by_name(void **state)
 {
     (void)state;
@@ -573,7 +575,7 @@ static void quantiles_agree_with_the_writer_s(void **state)
     fixture_remove(&fixture);
 }
 
-/* ---- hostile ------------------------------------------------------------------------------------------------- */
+/* ---- hostile --------------------------------------------------------------------------------- */
 
 /* Everything a reader can be asked; the answers do not matter, coming back does. */
 static void ask_everything(struct flatline *reader)

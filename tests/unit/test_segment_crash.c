@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: no reader ever takes a torn slot for a whole one, hangs on a half-written one, or sees two writers.
- * Method: words that must agree with each other, written flat out by one thread (or process) and read by others; writers
- * killed by SIGKILL at arbitrary moments; pairs of sentinels started in the same instant.
+ * Goal: no reader ever takes a torn slot for a whole one, hangs on a half-written one, or sees two
+ * writers. Method: words that must agree with each other, written flat out by one thread (or
+ * process) and read by others; writers killed by SIGKILL at arbitrary moments; pairs of sentinels
+ * started in the same instant.
  */
 #include "core/slot.h"
 #include "unit/segment_fixture.h"
@@ -24,7 +25,7 @@
 #define KILLS          60
 #define RACES          50
 
-/* ---- one writer thread, several readers, words that must agree ------------------------------------------- */
+/* ---- one writer thread, several readers, words that must agree ------------------------------- */
 
 #define STRESS_WORDS 20
 
@@ -114,7 +115,7 @@ static void slot_is_never_torn_in_one_mapping(void **state)
     run_stress(slot_writer, &stress, &stress.stop, slot_reader, tallies);
 }
 
-/* ---- the same through publisher and reader, two mappings of one file ---------------------------------------- */
+/* ---- the same through publisher and reader, two mappings of one file ------------------------- */
 
 struct publishing {
     struct fixture *fixture;
@@ -161,8 +162,8 @@ static void *segment_reader(void *argument)
         }
         tally->torn += !detail_agrees(&snapshot.detail);
         tally->backwards += snapshot.detail.last_recv_mono_ns < last;
-        /* The detail is published before the lease: whoever sees a lease sees at least its detail. The lease words were read
-         * after the detail here, so the lease may only be newer. */
+        /* The detail is published before the lease: whoever sees a lease sees at least its detail.
+         * The lease words were read after the detail here, so the lease may only be newer. */
         tally->backwards +=
             snapshot.lease.lease_until_mono_ns + 1 < snapshot.detail.last_recv_mono_ns / 3;
         last = snapshot.detail.last_recv_mono_ns;
@@ -194,7 +195,7 @@ static void snapshots_are_never_torn_across_mappings(void **state)
     fixture_remove(&fixture);
 }
 
-/* ---- kill -9 ---------------------------------------------------------------------------------------------------- */
+/* ---- kill -9 --------------------------------------------------------------------------------- */
 
 /* Publishes flat out until killed; says through the pipe that it has begun. */
 static void publish_until_killed(struct fixture *fixture, int ready)
@@ -288,7 +289,7 @@ static void writer_killed_anywhere_leaves_nothing_torn_and_nobody_hanging(void *
     fixture_remove(&fixture);
 }
 
-/* ---- two at once -------------------------------------------------------------------------------------------------- */
+/* ---- two at once ----------------------------------------------------------------------------- */
 
 /* Waits for the start, tries once, reports, and holds what it got until told to go. */
 static void contend(struct fixture *fixture, int start, int report)
