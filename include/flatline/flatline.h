@@ -163,8 +163,8 @@ static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 
 /** Attaches to a segment.
  *
- *  name        NULL: "flatline" in /dev/shm. Without a slash: that name in /dev/shm. With one: a
- *  path ret_reader  written on success only
+ *  name        NULL: "flatline" in /dev/shm; without a slash: that name there; else a path
+ *  ret_reader  written on success only
  *
  *  Returns 0, or a negative enum flatline_error: NO_FILE, NOT_READY, BAD_MAGIC, OTHER_MAJOR,
  *  TRUNCATED, CORRUPT, CLOCK_MISMATCH, SUPERSEDED (only of a path that no longer is the
