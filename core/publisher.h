@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher.h - the one writer of the segment: builds the file, publishes leases, slots, faults
- * and events, retires it.
+ * publisher.h - the one writer of the segment: builds the file, publishes leases, slots, faults and
+ * events, retires it.
  *
- * All of it is called by one thread (the judge); creation and the final close by whoever starts
- * and stops that thread.
+ * All of it is called by one thread (the judge); creation and the final close by whoever starts and
+ * stops that thread.
  */
 #ifndef FLATLINE_CORE_PUBLISHER_H
 #define FLATLINE_CORE_PUBLISHER_H
@@ -107,8 +107,8 @@ publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_
 struct flatline_histogram *
 publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which);
 
-/** Sets a counter of config.counter_names. The publisher keeps two more behind them:
- *  faults_lost, errors_lost. */
+/** Sets a counter of config.counter_names. The publisher keeps two more behind them: faults_lost,
+ *  errors_lost. */
 void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t value);
 
 /** Sets header.sentinel_why: 1 spinning, 2 a venue is unanchored. */

@@ -113,17 +113,19 @@ static inline bool flatline_until_holds(uint64_t until_ns, uint64_t now_ns, uint
 
 /** May this stream be trusted at now_mono_ns?
  *
- *  stream       from flatline_find() now_mono_ns  flatline_now_mono_ns(), read just now
+ *  stream       from flatline_find()
+ *  now_mono_ns  flatline_now_mono_ns(), read just now
  *
  *  Returns true iff the lease and the sentinel's own life both reach beyond now, and neither is
- *  absurd. Never fails: what cannot be trusted is false. Thread-safety: any thread, any process.
- *  Cost: two loads, two compares, no call, no locked instruction.
+ *  absurd. Never fails: what cannot be trusted is false.
+ *  Thread-safety: any thread, any process. Cost: two loads, two compares, no call, no locked
+ *  instruction.
  */
 static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t now_mono_ns)
 {
     /* ORDER segment.lease, acquire: whoever acts on a fresh lease also sees what was published
-     * before it. Pairs with the judge's release in publisher_lease(). ORDER segment.alive,
-     * acquire: pairs with publisher_beat(). On x86-64 both are plain loads. */
+     * before it. Pairs with the judge's release in publisher_lease(). ORDER segment.alive, acquire:
+     * pairs with publisher_beat(). On x86-64 both are plain loads. */
     const uint64_t lease_until =
         __atomic_load_n(&stream->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
     const uint64_t alive_until =
@@ -152,9 +154,8 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
     return fresh;
 }
 
-/** Newest id of this stream that was first seen longer ago than its allowance; 0 = none yet.
- *  Your engine is as fresh as the sentinel iff flatline_fresh() and your own last applied id >=
- *  this. */
+/** Newest id of this stream that was first seen longer ago than its allowance; 0 = none yet. Your
+ *  engine is as fresh as the sentinel iff flatline_fresh() and your own last applied id >= this. */
 static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 {
     /* ORDER segment.due, acquire: pairs with the release in publisher_lease(). */
@@ -168,26 +169,28 @@ static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
  *
  *  Returns 0, or a negative enum flatline_error: NO_FILE, NOT_READY, BAD_MAGIC, OTHER_MAJOR,
  *  TRUNCATED, CORRUPT, CLOCK_MISMATCH, SUPERSEDED (only of a path that no longer is the
- *  sentinel's), NO_MEMORY, PERMISSION, SYSTEM, INVALID. A dead sentinel is not an error here: a
- *  dead segment can be read (why, faults, dump); nothing in it is fresh. Every offset, index and
- *  name is checked here, once, and copied: a hostile segment can lie, but not crash its reader.
- *  (One thing no reader can check: an owner who shortens the file under the mapping. Give only the
- *  sentinel write permission.) Never creates anything. Cost: open, fstat, mmap, a walk over the
- *  directory.
+ *  sentinel's), NO_MEMORY, PERMISSION, SYSTEM, INVALID.
+ *  A dead sentinel is not an error here: a dead segment can be read (why, faults, dump); nothing in
+ *  it is fresh.
+ *  Every offset, index and name is checked here, once, and copied: a hostile segment can lie, but
+ *  not crash its reader. (One thing no reader can check: an owner who shortens the file under the
+ *  mapping. Give only the sentinel write permission.)
+ *  Never creates anything. Cost: open, fstat, mmap, a walk over the directory.
  */
 int flatline_attach(const char *name, struct flatline **ret_reader);
 
 /** Unmaps everything this reader ever mapped. NULL is accepted. Handles from it die. */
 void flatline_detach(struct flatline *reader);
 
-/** If the segment is dead or superseded and another stands under its name, maps that one. The
- *  old mapping stays until detach, so that handles in other threads stay readable (and not
- *  fresh). Event numbers start again at 0 in the new one. Returns 1 attached anew, 0 nothing to
- *  do, or a negative enum flatline_error (still on the old mapping). */
+/** If the segment is dead or superseded and another stands under its name, maps that one. The old
+ *  mapping stays until detach, so that handles in other threads stay readable (and not fresh).
+ *  Event numbers start again at 0 in the new one.
+ *  Returns 1 attached anew, 0 nothing to do, or a negative enum flatline_error (still on the old
+ *  mapping). */
 int flatline_reattach(struct flatline *reader);
 
-/** Finds a stream by its full name. Returns 0, or FLATLINE_E_UNKNOWN_NAME: then
- *  flatline_nearest() suggests. */
+/** Finds a stream by its full name. Returns 0, or FLATLINE_E_UNKNOWN_NAME: then flatline_nearest()
+ *  suggests. */
 int flatline_find(const struct flatline *reader,
                   const char *name,
                   struct flatline_stream *ret_stream);
@@ -197,14 +200,15 @@ int flatline_find_gate(const struct flatline *reader,
                        const char *name,
                        struct flatline_gate *ret_gate);
 
-/** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as
- *  long as the mapping. */
+/** The stream or gate name nearest to what was asked for, or NULL if nothing is near. Lives as long
+ *  as the mapping. */
 const char *flatline_nearest(const struct flatline *reader, const char *name);
 
-/** As flatline_fresh(), with a second look: if not fresh and the sentinel is dead or
- *  superseded, attaches again by name once, finds the stream again, updates *stream and looks
- *  again, with a clock read anew. Thread-safety: one thread at a time for one reader. Cost:
- *  that of flatline_fresh() while fresh or merely lapsed, else system calls. */
+/** As flatline_fresh(), with a second look: if not fresh and the sentinel is dead or superseded,
+ *  attaches again by name once, finds the stream again, updates *stream and looks again, with a
+ *  clock read anew.
+ *  Thread-safety: one thread at a time for one reader. Cost: that of flatline_fresh() while fresh
+ *  or merely lapsed, else system calls. */
 bool flatline_look(struct flatline *reader, struct flatline_stream *stream, uint64_t now_mono_ns);
 
 /** As flatline_look(), for a gate. */
@@ -219,8 +223,8 @@ enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t no
 enum flatline_why
 flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
 
-/** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago".
- *  Returns the length, cut to text_bytes. */
+/** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago". Returns
+ *  the length, cut to text_bytes. */
 size_t flatline_why_text(const struct flatline *reader,
                          const struct flatline_stream *stream,
                          uint64_t now_mono_ns,
@@ -293,9 +297,8 @@ uint64_t flatline_event_head(const struct flatline *reader);
 
 /** Reads event *cursor and advances it. Returns 1 read; 0 none yet; FLATLINE_E_AGAIN torn;
  *  FLATLINE_E_SENTINEL_DEAD torn for ever; FLATLINE_E_SUPERSEDED all are read and no more will
- *  come: flatline_reattach(), then start at 0. If the follower fell behind the ring, *ret_lost
- *  (may be NULL) is the number of events skipped, else 0, and the oldest one still there is
- *  read. */
+ *  come: flatline_reattach(), then start at 0. If the follower fell behind the ring, *ret_lost (may
+ *  be NULL) is the number of events skipped, else 0, and the oldest one still there is read. */
 int flatline_next_event(const struct flatline *reader,
                         uint64_t *cursor,
                         struct flatline_event *ret_event,
@@ -314,15 +317,15 @@ uint32_t flatline_gate_count(const struct flatline *reader);
 const char *flatline_gate_name(const struct flatline *reader, uint32_t index);
 int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatline_gate *ret_gate);
 
-/** Address of record `index` of a section, NULL if there is none. Check what you read: the
- *  words are live. */
+/** Address of record `index` of a section, NULL if there is none. Check what you read: the words
+ *  are live. */
 const void *
 flatline_record(const struct flatline *reader, enum flatline_section_index section, uint32_t index);
 uint32_t flatline_record_count(const struct flatline *reader, enum flatline_section_index section);
 
 /** Value at a quantile in [0, 1] of histogram `index` of a section (HISTOGRAMS or
- *  CONNECTION_HISTOGRAMS), ns: the upper edge of its bucket, never above the exact maximum. 0
- *  when empty or not there. */
+ *  CONNECTION_HISTOGRAMS), ns: the upper edge of its bucket, never above the exact maximum. 0 when
+ *  empty or not there. */
 uint64_t flatline_histogram_quantile(const struct flatline *reader,
                                      enum flatline_section_index section,
                                      uint32_t index,
