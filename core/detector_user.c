@@ -66,7 +66,6 @@ void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_n
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
         if (stream_is_user(stream)) {
-            lease_settle(detector, stream, at_ns);
             user_proof(detector, stream, carrier, false, at_ns);
         }
     }

@@ -101,6 +101,9 @@ static void late_data_earns_a_shorter_lease_to_the_nanosecond(void **state)
     send(&rig, with_lag(with_id(bare(0, 0, ms(2000)), 2), 700 * (int64_t)NS_PER_MS));
     /* the floor has risen by 200 ppm of two seconds: 0.4 ms */
     assert_int_equal(rig_view(&rig, 0)->excess_lag_ns, 700 * NS_PER_MS - 400 * NS_PER_US);
+    assert_true(detector_last_sample(rig.detector).has_lag);
+    assert_int_equal(detector_last_sample(rig.detector).excess_lag_ns,
+                     700 * NS_PER_MS - 400 * NS_PER_US);
     assert_int_equal(rig_view(&rig, 0)->lease_until_ns,
                      ms(5000) - 700 * NS_PER_MS + 400 * NS_PER_US);
     rig_stop(&rig);
@@ -348,6 +351,66 @@ static void an_id_becomes_due_after_its_allowance_and_never_before(void **state)
     rig_stop(&rig);
 }
 
+static void the_newest_frame_shows_its_prices_and_its_exchange_time(void **state)
+{
+    (void)state;
+    start(KEY_ID, CHAIN_NONE);
+    struct event frame = with_lag(with_id(bare(0, 0, ms(0)), 5), 0);
+    frame.data.bid_e8 = 61000;
+    frame.data.ask_e8 = 61001;
+    send(&rig, frame);
+    const int64_t newest_wall_ns = frame.data.exch_wall_ns;
+    frame = with_lag(with_id(bare(0, 0, ms(10)), 4), 0); /* older: shows nothing */
+    frame.data.bid_e8 = 1;
+    send(&rig, frame);
+    send(&rig, with_id(bare(0, 0, ms(20)), 6)); /* a frame without prices leaves those we know */
+    assert_int_equal(rig_view(&rig, 0)->bid_e8, 61000);
+    assert_int_equal(rig_view(&rig, 0)->ask_e8, 61001);
+    assert_int_equal(rig_view(&rig, 0)->last_exch_wall_ns, newest_wall_ns);
+    assert_int_equal(rig_view(&rig, 0)->last_recv_ns, ms(20));
+    assert_int_equal(rig_view(&rig, 0)->last_newer_ns, ms(20));
+    rig_stop(&rig);
+}
+
+static void the_default_policy_is_the_table_of_the_design(void **state)
+{
+    (void)state;
+    const struct detector_policy policy = detector_policy_default();
+    for (uint8_t kind = 0; kind < FLATLINE_FAULT_COUNT; kind++) {
+        const bool revokes = kind == FLATLINE_FAULT_DOWN || kind == FLATLINE_FAULT_MUTE ||
+                             kind == FLATLINE_FAULT_KEY_EXPIRED ||
+                             kind == FLATLINE_FAULT_KEY_UNKNOWN;
+        assert_int_equal(policy.lease_on[kind], revokes ? LEASE_REVOKE : LEASE_KEEP);
+    }
+    assert_int_equal(policy.frozen_frames, 20);
+    assert_int_equal(policy.lagging_excess_ns, 500 * NS_PER_MS);
+    assert_int_equal(policy.first_data_ns, 5 * NS_PER_S);
+    assert_int_equal(policy.key_life_ns, 3600 * NS_PER_S);
+    assert_false(policy.anchor_on_frames);
+}
+
+static void no_more_streams_connections_and_legs_than_agreed(void **state)
+{
+    (void)state;
+    const struct detector_limits limits = {.streams_max = 2, .connections_max = 1, .legs_max = 1};
+    const struct detector_policy policy = rig_policy();
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    struct detector *detector = detector_create(&limits, &policy);
+    assert_int_equal(detector_add_stream(detector, &traits), 0);
+    assert_int_equal(detector_add_stream(detector, &traits), 1);
+    assert_true(detector_add_stream(detector, &traits) < 0);
+    assert_int_equal(detector_add_connection(detector, FLATLINE_VENUE_OKX, 0), 0);
+    assert_true(detector_add_connection(detector, FLATLINE_VENUE_OKX, 0) < 0);
+    assert_true(detector_add_leg(detector, 2, 0) < 0);
+    assert_true(detector_add_leg(detector, 0, 1) < 0);
+    assert_int_equal(detector_add_leg(detector, 0, 0), 0);
+    assert_int_equal(detector_add_leg(detector, 0, 0), 0); /* twice is once */
+    assert_true(detector_add_leg(detector, 1, 0) < 0);
+    assert_int_equal(detector_stream(detector, 0)->legs, 1);
+    detector_destroy(detector);
+    detector_destroy(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +439,9 @@ int main(void)
         cmocka_unit_test(two_hundred_leases_lapse_each_at_its_own_instant),
         cmocka_unit_test(a_changed_stream_is_told_once),
         cmocka_unit_test(an_id_becomes_due_after_its_allowance_and_never_before),
+        cmocka_unit_test(the_newest_frame_shows_its_prices_and_its_exchange_time),
+        cmocka_unit_test(the_default_policy_is_the_table_of_the_design),
+        cmocka_unit_test(no_more_streams_connections_and_legs_than_agreed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,7 @@ static void down_reopens_on_data_only_after_the_full_inventory(void **state)
     assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3035));
     assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns,
                      ms(31)); /* up, and it delivers */
+    assert_int_equal(rig_view(&rig, 0)->revoked_by, FLATLINE_FAULT_NONE);
     assert_int_equal(rig_renew(&rig, 1)->onset_ns, ms(20));
     rig_stop(&rig);
 }
@@ -336,6 +337,60 @@ static void a_connection_made_in_its_place_clears_the_down_of_the_old_one(void *
     rig_stop(&rig);
 }
 
+static void a_connection_of_another_route_or_without_its_streams_is_no_replacement(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t elsewhere = rig_connection(&rig, MARKET);
+    const uint32_t partly = rig_connection(&rig, PUBLIC);
+    const uint32_t other = add_stream(false, 0, 0);
+    rig_leg(&rig, 0, elsewhere);
+    rig_leg(&rig, other, elsewhere);
+    rig_leg(&rig, 0, partly);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    up(&rig, elsewhere, 1, 0, ms(30));
+    send(&rig, with_id(bare(0, elsewhere, ms(40)), 2));
+    up(&rig, partly, 1, 0, ms(50));
+    send(&rig, with_id(bare(0, partly, ms(60)), 3));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    rig_stop(&rig);
+}
+
+static void a_twin_that_was_already_up_is_no_replacement(void **state)
+{
+    (void)state;
+    start();
+    rig_leg(&rig, 0, rig_connection(&rig, PUBLIC));
+    up(&rig, 0, 1, 0, ms(0));
+    up(&rig, 1, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    send(&rig, with_id(bare(0, 1, ms(40)), 2));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    down(&rig, 0, 1, LINK_END_LOCAL, 0, ms(50)); /* given up on purpose */
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns, ms(50));
+    rig_stop(&rig);
+}
+
+static void a_later_answer_moves_the_wait_for_first_data(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t book = add_stream(true, 0, 0);
+    up(&rig, 0, 1, 2, ms(0));
+    drained(0, 1, ms(20000));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(100)));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(4000))); /* requests go out one by one */
+    rig_tick(&rig, ms(8999));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->stream, book);
+    rig_stop(&rig);
+}
+
 static void a_lapse_before_the_end_is_still_told(void **state)
 {
     (void)state;
@@ -431,6 +486,7 @@ static void a_stream_that_must_start_and_does_not_is_never_started_by_itself(voi
     drained(0, 1, ms(9000));
     rig_tick(&rig, ms(4999));
     assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    assert_true(detector_next_deadline(rig.detector) <= ms(5000));
     rig_tick(&rig, ms(5000));
     const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
     assert_found(fault);
@@ -487,7 +543,10 @@ static void acknowledged_and_nothing_is_never_started_of_the_whole_connection(vo
     const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
     assert_int_equal(fault->scope, FLATLINE_SCOPE_CONNECTION);
     assert_int_equal(fault->at_ns, ms(5000));
+    assert_int_equal(fault->evidence[0], 5 * NS_PER_S);
     assert_int_equal(fault->evidence[1], 1); /* acknowledged */
+    assert_int_equal(fault->evidence[2], 5 * NS_PER_S);
+    assert_int_equal(fault->evidence[3], 0);
     rig_stop(&rig);
 }
 
@@ -630,6 +689,7 @@ static void a_refused_subscription_is_never_started_at_once_with_the_venues_word
     assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->stream, 0);
     assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->at_ns, ms(5));
     assert_string_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->text, "no such channel");
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->evidence[3], 1);
     rig_stop(&rig);
 }
 
@@ -673,6 +733,9 @@ int main(void)
         cmocka_unit_test(a_list_shorter_than_ours_names_the_silent_stream),
         cmocka_unit_test(a_list_that_explains_nothing_accuses_the_connection_until_it_is_whole),
         cmocka_unit_test(a_refused_subscription_is_never_started_at_once_with_the_venues_words),
+        cmocka_unit_test(a_connection_of_another_route_or_without_its_streams_is_no_replacement),
+        cmocka_unit_test(a_twin_that_was_already_up_is_no_replacement),
+        cmocka_unit_test(a_later_answer_moves_the_wait_for_first_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

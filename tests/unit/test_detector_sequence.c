@@ -298,11 +298,13 @@ static void a_leg_that_has_not_seen_the_reset_yet_cannot_undo_it(void **state)
     twin.connection = 1;
     send(&rig, twin);
     assert_int_equal(rig_view(&rig, 0)->frontier_id, 7);
-    twin = okx(102, 7, 1001);
+    send(&rig, okx(102, 8, 7));
+    twin = okx(103, 7, 1001); /* its own reset: the same, not another one */
     twin.connection = 1;
     send(&rig, twin);
-    send(&rig, okx(200, 8, 7));
     assert_int_equal(rig_view(&rig, 0)->frontier_id, 8);
+    send(&rig, okx(200, 9, 8));
+    assert_int_equal(rig_view(&rig, 0)->frontier_id, 9);
     assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3200));
     assert_int_equal(rig_view(&rig, 0)->resets, 2); /* summed over the legs */
     rig_stop(&rig);
@@ -352,9 +354,9 @@ static void the_sixty_second_snapshot_extends_in_full_and_is_no_repeat(void **st
         assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(i * 60000 + 3000));
     }
     assert_int_equal(rig_view(&rig, 0)->repeated, 0);
-    send(&rig,
-         with_lag(with_id(bare(0, 0, ms(25 * 60000 + 44999)), 10),
-                  0)); /* sooner it is a plain repeat */
+    send(&rig, with_lag(with_id(bare(0, 0, ms(25 * 60000 + 45000)), 10), 0));
+    assert_int_equal(rig_view(&rig, 0)->repeated, 0);
+    send(&rig, with_lag(with_id(bare(0, 0, ms(26 * 60000 + 29999)), 10), 0)); /* too soon */
     assert_int_equal(rig_view(&rig, 0)->repeated, 1);
     rig_stop(&rig);
 }
@@ -443,6 +445,99 @@ static void a_gap_on_one_leg_is_none_on_the_other(void **state)
     rig_stop(&rig);
 }
 
+static void a_snapshot_of_a_late_leg_does_not_undo_what_another_has_shown(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    rig_leg(&rig, 0, rig_connection(&rig, 0));
+    send(&rig, okx(0, 1000, 999));
+    struct event snapshot = with_lag(with_prev(with_id(bare(0, 1, ms(1000)), 998), -1), 0);
+    send(&rig, flagged(snapshot, EVENT_SNAPSHOT));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(4000)); /* the venue's word on it now */
+    assert_int_equal(rig_view(&rig, 0)->frontier_id, 1000);
+    struct event next = okx(2000, 999, 998);
+    next.connection = 1;
+    send(&rig, next); /* news to its leg, not to the stream */
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(4000));
+    rig_stop(&rig);
+}
+
+static void a_keep_alive_of_a_leg_that_is_behind_is_no_word_on_the_book(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    rig_leg(&rig, 0, rig_connection(&rig, 0));
+    send(&rig, okx(0, 1000, 999));
+    struct event twin = okx(1, 1000, 999);
+    twin.connection = 1;
+    send(&rig, twin);
+    send(&rig, okx(100, 1001, 1000));
+    twin = flagged(okx(2000, 1000, 1000), EVENT_EMPTY);
+    twin.connection = 1;
+    send(&rig, twin);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3100));
+    rig_stop(&rig);
+}
+
+static void a_snapshot_that_begins_anew_lets_old_faults_clear(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    send(&rig, okx(0, 1000, 999));
+    send(&rig, okx(10, 900, 899));
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_REGRESSED));
+    struct event snapshot = with_lag(with_prev(with_id(bare(0, 0, ms(1000)), 5), -1), 0);
+    send(&rig, flagged(snapshot, EVENT_SNAPSHOT));
+    send(&rig, okx(1100, 6, 5));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_REGRESSED)->cleared_ns, ms(1100));
+    rig_stop(&rig);
+}
+
+static void a_gap_beyond_the_old_maximum_ends_what_was_frozen(void **state)
+{
+    (void)state;
+    start(KEY_ID, CHAIN_PREV);
+    send(&rig, with_prev(with_id(bare(0, 0, ms(0)), 10), 9));
+    for (uint64_t i = 0; i < 20; i++) {
+        send(&rig, with_prev(with_id(bare(0, 0, ms(i)), 10), 9));
+    }
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_FROZEN));
+    send(&rig, with_prev(with_id(bare(0, 0, ms(100)), 50), 40));
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_FROZEN));
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_GAP));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_GAP));
+    rig_stop(&rig);
+}
+
+static void what_was_frozen_stays_so_over_a_reconnect_that_shows_nothing_beyond(void **state)
+{
+    (void)state;
+    start(KEY_ID, CHAIN_NONE);
+    up(&rig, 0, 1, 0, ms(0));
+    for (uint64_t i = 0; i <= 20; i++) {
+        send(&rig, with_id(bare(0, 0, ms(1 + i)), 10));
+    }
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(100));
+    up(&rig, 0, 2, 0, ms(200));
+    send(&rig, with_id(bare(0, 0, ms(201)), 10));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_FROZEN));
+    send(&rig, with_id(bare(0, 0, ms(202)), 11));
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_FROZEN));
+    rig_stop(&rig);
+}
+
+static void a_lower_id_between_repeats_breaks_their_row(void **state)
+{
+    (void)state;
+    start(KEY_ID, CHAIN_NONE);
+    send(&rig, with_id(bare(0, 0, ms(0)), 10));
+    for (uint64_t i = 1; i <= 30; i++) {
+        send(&rig, with_id(bare(0, 0, ms(i)), i % 15 == 0 ? 9 : 10));
+    }
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_FROZEN));
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +568,12 @@ int main(void)
         cmocka_unit_test(only_the_first_leg_to_show_an_id_earns_for_it),
         cmocka_unit_test(interarrival_is_told_for_each_leg_by_itself),
         cmocka_unit_test(a_gap_on_one_leg_is_none_on_the_other),
+        cmocka_unit_test(a_snapshot_of_a_late_leg_does_not_undo_what_another_has_shown),
+        cmocka_unit_test(a_keep_alive_of_a_leg_that_is_behind_is_no_word_on_the_book),
+        cmocka_unit_test(a_snapshot_that_begins_anew_lets_old_faults_clear),
+        cmocka_unit_test(a_gap_beyond_the_old_maximum_ends_what_was_frozen),
+        cmocka_unit_test(what_was_frozen_stays_so_over_a_reconnect_that_shows_nothing_beyond),
+        cmocka_unit_test(a_lower_id_between_repeats_breaks_their_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

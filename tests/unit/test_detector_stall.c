@@ -237,6 +237,31 @@ static void one_frame_in_thirty_late_is_not_lagging(void **state)
     rig_stop(&rig);
 }
 
+static void exactly_one_in_twenty_late_is_not_lagging(void **state)
+{
+    (void)state;
+    start_with(0);
+    for (uint64_t i = 0; i < 1000; i++) { /* 5 late of the 100 in each window */
+        send(&rig, late(i * 10, i + 1, i % 20 == 0 ? 900 : 5));
+    }
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_LAGGING));
+    rig_stop(&rig);
+}
+
+static void two_late_frames_a_long_while_apart_are_not_lagging(void **state)
+{
+    (void)state;
+    start_with(0);
+    send(&rig, late(0, 1, 5));
+    send(&rig, late(1000, 2, 900));
+    send(&rig, late(9000, 3, 900));
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_LAGGING));
+    send(&rig, late(9900, 4, 900));
+    send(&rig, late(10000, 5, 900)); /* but a second of nothing else is */
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_LAGGING));
+    rig_stop(&rig);
+}
+
 static void a_late_burst_that_has_drained_is_not_lagging(void **state)
 {
     (void)state;
@@ -349,6 +374,8 @@ int main(void)
         cmocka_unit_test(silence_beyond_the_limit_is_silent_since_the_last_frame_until_the_next),
         cmocka_unit_test(silence_that_ends_at_its_deadline_was_silence),
         cmocka_unit_test(silence_of_a_stream_without_a_connection_is_explained),
+        cmocka_unit_test(exactly_one_in_twenty_late_is_not_lagging),
+        cmocka_unit_test(two_late_frames_a_long_while_apart_are_not_lagging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,35 @@ static void a_successor_socket_takes_over_and_the_old_one_proves_nothing_more(vo
     rig_stop(&rig);
 }
 
+static void a_success_does_not_hide_that_the_lease_had_lapsed(void **state)
+{
+    (void)state;
+    start_open();
+    pong(ms(3599000));
+    detector_watermark(rig.detector, 0, 1, ms(3605000));
+    extended(ms(3605000)); /* five seconds too late, before anybody looked */
+    assert_int_equal(rig_lapse(&rig, 0)->at_ns, ms(3600000));
+    assert_int_equal(rig_renew(&rig, 1)->at_ns, ms(3605000));
+    assert_int_equal(rig_view(&rig, 0)->lapsed_ns, 5 * NS_PER_S);
+    rig_stop(&rig);
+}
+
+static void of_two_accounts_the_news_is_of_the_one_its_connection_carries(void **state)
+{
+    (void)state;
+    struct stream_traits traits = rig_traits(KEY_NONE, CHAIN_NONE);
+    traits.stream_class = FLATLINE_CLASS_USER;
+    start();
+    const uint32_t private_b = rig_connection(&rig, 0);
+    const uint32_t account_b = rig_stream(&rig, &traits);
+    rig_leg(&rig, account_b, private_b);
+    send(&rig, rig_event(EVENT_KEY_EXPIRED, private_b, ms(10)));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_KEY_EXPIRED)->stream, account_b);
+    send(&rig, rig_event(EVENT_KEY_EXPIRED, 0, ms(20)));
+    assert_int_equal(rig_find(&rig, FINDING_FAULT, FLATLINE_FAULT_KEY_EXPIRED, 1)->stream, 0);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +337,8 @@ int main(void)
         cmocka_unit_test(days_without_account_events_accuse_nobody),
         cmocka_unit_test(after_a_suspend_nobody_knows_how_much_of_the_hour_is_left),
         cmocka_unit_test(a_successor_socket_takes_over_and_the_old_one_proves_nothing_more),
+        cmocka_unit_test(a_success_does_not_hide_that_the_lease_had_lapsed),
+        cmocka_unit_test(of_two_accounts_the_news_is_of_the_one_its_connection_carries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

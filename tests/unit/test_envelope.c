@@ -109,6 +109,31 @@ static void what_does_not_agree_within_50_ms_starts_the_count_again(void **state
     sample(100, 1000, 0);
 }
 
+static void the_eight_must_agree_all_together_not_each_with_the_last(void **state)
+{
+    start(state);
+    uint64_t excess_ns = 0;
+    sample(0, 1000, 0);
+    for (uint64_t i = 0; i < 40; i++) { /* each 20 ms from its neighbour, drifting on and on */
+        assert_int_equal(feed(i, 700 - (int64_t)i * 20, &excess_ns), ENVELOPE_ABSURD);
+    }
+    start(state);
+    sample(0, 5000, 0);
+    for (uint64_t i = 0; i < 40; i++) {
+        assert_int_equal(feed(i, 700 + (int64_t)i * 20, &excess_ns), ENVELOPE_ABSURD);
+    }
+}
+
+static void far_below_is_measured_from_where_the_floor_stood_at_the_last_frame(void **state)
+{
+    start(state);
+    uint64_t excess_ns = 0;
+    sample(0, 10, 0);
+    sample(3600000, 5010, 5000 * NS_PER_MS - 720 * NS_PER_MS); /* late: the floor rose to 730 ms */
+    assert_int_equal(feed(3600000, 479, &excess_ns), ENVELOPE_ABSURD);
+    sample(3600000, 480, 0);
+}
+
 static void a_good_sample_between_breaks_the_row(void **state)
 {
     start(state);
@@ -200,6 +225,8 @@ int main(void)
         cmocka_unit_test(live_waits_for_the_venues_clock),
         cmocka_unit_test(a_later_server_time_never_raises_what_frames_have_set_but_ends_unanchored),
         cmocka_unit_test(a_first_server_time_below_late_frames_puts_them_right),
+        cmocka_unit_test(the_eight_must_agree_all_together_not_each_with_the_last),
+        cmocka_unit_test(far_below_is_measured_from_where_the_floor_stood_at_the_last_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
