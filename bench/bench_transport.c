@@ -4,15 +4,20 @@
  *
  *     bench_transport [ROUNDS [FRAMES]]      default 9 rounds of 1000 frames a cell
  *
- * A server process writes one WebSocket frame a millisecond, each carrying the time just before its SSL_write. Three clients take
- * it, in alternating rounds of the same run:
- *   bare  epoll_wait, SSL_read until WANT_READ, bytes counted to know when a frame is whole; nothing parsed, nothing checked;
- *   ours  epoll_wait, connection_read: the same, and framing, UTF-8, stamps and the drained verdict;
- *   lws   libwebsockets' client role, its receive buffers set to hold the whole frame; busy is lws_service(context, -1).
- * Measured is the time from that write to the frame in hand (after the last SSL_read; in on_message; in the callback), at 600 B and 16 KiB, busy
- * (epoll_wait with timeout 0) and blocking. A round gives a median for each; printed are the medians over the rounds and the
- * median of the ratios paired by round, with the smallest and greatest: on a shared machine single rounds scatter. CPU is the client
- * thread's own, a frame, blocking rounds only. At the end: what framing alone costs, on bytes in memory.
+ * A server process writes one WebSocket frame a millisecond, each carrying the time just before
+ * its SSL_write. Three clients take it, in alternating rounds of the same run:
+ *   bare  epoll_wait, SSL_read until WANT_READ, bytes counted to know when a frame is whole;
+ *         nothing parsed, nothing checked;
+ *   ours  epoll_wait, connection_read: the same, and framing, UTF-8, stamps and the drained
+ *         verdict;
+ *   lws   libwebsockets' client role, its receive buffers set to hold the whole frame; busy is
+ *         lws_service(context, -1).
+ * Measured is the time from that write to the frame in hand (after the last SSL_read; in
+ * on_message; in the callback), at 600 B and 16 KiB, busy (epoll_wait with timeout 0) and
+ * blocking. A round gives a median for each; printed are the medians over the rounds and the
+ * median of the ratios paired by round, with the smallest and greatest: on a shared machine single
+ * rounds scatter. CPU is the client thread's own, a frame, blocking rounds only. At the end: what
+ * framing alone costs, on bytes in memory.
  */
 #include "core/base.h"
 #include "core/clock.h"

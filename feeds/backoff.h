@@ -2,9 +2,10 @@
  *
  * backoff.h - when to connect again. Pure: time and randomness are arguments.
  *
- * Two parts. struct backoff belongs to one connection: doubling delay with full jitter, reset by a success that lasted, and
- * a Retry-After that is obeyed. struct backoff_budget belongs to one venue: at most a tenth of what the venue allows our IP in
- * five minutes, because the engine shares that IP, and a least spacing between two attempts.
+ * Two parts. struct backoff belongs to one connection: doubling delay with full jitter, reset by a
+ * success that lasted, and a Retry-After that is obeyed. struct backoff_budget belongs to one
+ * venue: at most a tenth of what the venue allows our IP in five minutes, because the engine
+ * shares that IP, and a least spacing between two attempts.
  */
 #ifndef FLATLINE_FEEDS_BACKOFF_H
 #define FLATLINE_FEEDS_BACKOFF_H
@@ -24,7 +25,8 @@ struct backoff {
     uint64_t not_before_mono_ns;
 };
 
-/* The venue's attempts in the last five minutes, oldest overwritten. Zero-initialise, then backoff_budget_init(). */
+/* The venue's attempts in the last five minutes, oldest overwritten. Zero-initialise, then
+ * backoff_budget_init(). */
 struct backoff_budget {
     uint32_t allowed;            /* attempts per window, 1 .. BACKOFF_BUDGET_MAX */
     uint32_t count;              /* attempts ever, saturating; the last `allowed` are kept */
@@ -32,7 +34,8 @@ struct backoff_budget {
     uint64_t attempt_mono_ns[BACKOFF_BUDGET_MAX];
 };
 
-/** connects_per_5min_max: struct venue_facts; 0 = not documented, then 300 is assumed. A tenth of it is used, at least 1. */
+/** connects_per_5min_max: struct venue_facts; 0 = not documented, then 300 is assumed. A tenth of
+ * it is used, at least 1. */
 void backoff_budget_init(struct backoff_budget *budget, uint32_t connects_per_5min_max);
 
 /** Earliest time the venue's budget allows an attempt; 0 = now. */
@@ -46,7 +49,8 @@ void backoff_budget_spend(struct backoff_budget *budget, uint64_t now_mono_ns);
  *  random          any 64 random bits
  *  retry_after_ns  what the venue asked for with 429 or 418, else 0; holds the whole venue
  *
- *  Returns when to try again: full jitter over min(first * 2^failures, ceiling), never before a Retry-After nor the budget.
+ *  Returns when to try again: full jitter over min(first * 2^failures, ceiling), never before a
+ *  Retry-After nor the budget.
  */
 uint64_t backoff_failed(struct backoff *backoff,
                         struct backoff_budget *budget,

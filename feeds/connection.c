@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One read pass is connection_read(): read a TLS record, stamp, deliver every frame it completed, again until the kernel is
- * empty. Received bytes lie in one buffer [start, end); frames are delivered from where they lie.
+ * One read pass is connection_read(): read a TLS record, stamp, deliver every frame it completed,
+ * again until the kernel is empty. Received bytes lie in one buffer [start, end); frames are
+ * delivered from where they lie.
  */
 #include "feeds/connection.h"
 
@@ -96,8 +97,9 @@ struct connection *connection_create(SSL *ssl, const struct connection_limits *l
     }
     connection->ssl = ssl;
     connection->socket = connection_socket_of(ssl);
-    /* One recv a burst instead of two a record. What OpenSSL then holds back shows in none of its questions (SSL_pending,
-     * SSL_has_pending); it need not: a pass ends only when the kernel says empty, or says BUDGET or BLOCKED. */
+    /* One recv a burst instead of two a record. What OpenSSL then holds back shows in none of its
+     * questions (SSL_pending, SSL_has_pending); it need not: a pass ends only when the kernel says
+     * empty, or says BUDGET or BLOCKED. */
     SSL_set_read_ahead(ssl, 1);
     connection->report = (struct link_report){.phase = LINK_OPEN, .how = LINK_END_LOCAL};
     return connection;
@@ -153,7 +155,8 @@ void connection_end(struct connection *connection,
 
 /* ---- sending ---- */
 
-/* Gives the socket what it takes. A failure is only noted: how the connection ended is told by the reading side. */
+/* Gives the socket what it takes. A failure is only noted: how the connection ended is told by the
+ * reading side. */
 static void flush(struct connection *connection)
 {
     struct buffer *const unsent = &connection->unsent;
@@ -339,7 +342,8 @@ static bool find_message(struct connection *connection)
     return true;
 }
 
-/* Keeps the buffer's tail long enough for a record, and its hot part short: what is left over is usually small. */
+/* Keeps the buffer's tail long enough for a record, and its hot part short: what is left over is
+ * usually small. */
 static void make_room(struct connection *connection)
 {
     struct buffer *const received = &connection->received;
@@ -435,7 +439,8 @@ static enum connection_status read_pass(struct connection *connection,
         }
         switch (read_record(connection)) {
         case READ_BYTES:
-            /* Of the recv that brought the record's last byte, which may have brought others before it. */
+            /* Of the recv that brought the record's last byte, which may have brought others
+             * before it. */
             connection->recv_mono_ns = connection->socket->recv_mono_ns;
             break;
         case READ_EMPTY:

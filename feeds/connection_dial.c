@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One function per phase; each does what it can without waiting and says BUSY, or moves to the next phase. Who waits for what
- * is in fd, events and deadline; dial_advance() runs phases until one must wait.
+ * One function per phase; each does what it can without waiting and says BUSY, or moves to the
+ * next phase. Who waits for what is in fd, events and deadline; dial_advance() runs phases until
+ * one must wait.
  */
 #include "feeds/connection_dial.h"
 
@@ -141,7 +142,8 @@ static bool set_options(int fd, const struct dial *dial)
                       sizeof(dial->user_timeout_ms)) == 0;
 }
 
-/* Starts connecting to the current address, or to the first after it that lets itself be tried at all. */
+/* Starts connecting to the current address, or to the first after it that lets itself be tried at
+ * all. */
 static bool tcp_begin(struct dial *dial, uint64_t now_mono_ns)
 {
     int error = 0;
@@ -365,7 +367,8 @@ enum dial_status dial_advance(struct dial *dial, uint64_t now_mono_ns)
 
 /* ---- starting ---- */
 
-/* "127.0.0.1", "127.0.0.1:9443", "::1", "[::1]", "[::1]:9443": a numeric address with or without a port of its own. */
+/* "127.0.0.1", "127.0.0.1:9443", "::1", "[::1]", "[::1]:9443": a numeric address with or without a
+ * port of its own. */
 static bool address_parse(const char *address, uint16_t port, struct resolve_result *ret_addresses)
 {
     char host[HOST_BYTES_MAX];

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * connection_dial.h - from a URL's parts to a connection: name resolution, TCP, TLS, upgrade. A non-blocking state machine for
- * the control thread: poll dial_fd() for dial_events() until dial_deadline_mono_ns(), then dial_advance().
+ * connection_dial.h - from a URL's parts to a connection: name resolution, TCP, TLS, upgrade. A
+ * non-blocking state machine for the control thread: poll dial_fd() for dial_events() until
+ * dial_deadline_mono_ns(), then dial_advance().
  *
- * Verification is always on: chain, validity, host name; TLS >= 1.2; SNI always sent. Names are resolved by getaddrinfo in a
- * helper thread of its own per lookup (all signals blocked, abandoned on timeout), so a dead resolver delays nobody else.
+ * Verification is always on: chain, validity, host name; TLS >= 1.2; SNI always sent. Names are
+ * resolved by getaddrinfo in a helper thread of its own per lookup (all signals blocked, abandoned
+ * on timeout), so a dead resolver delays nobody else.
  */
 #ifndef FLATLINE_FEEDS_CONNECTION_DIAL_H
 #define FLATLINE_FEEDS_CONNECTION_DIAL_H
@@ -15,8 +17,9 @@
 #include <stdint.h>
 
 struct dial; /* opaque: connection_dial.c */
-struct
-    dial_tls; /* opaque: one trust store, shared by any number of dials of one thread; must outlive dials and connections */
+
+/* One trust store, shared by any number of dials of one thread; outlives them and their connections. */
+struct dial_tls; /* opaque: connection_tls.c */
 
 /** Makes the TLS side: trusts ca_file alone, or the system's store where it is NULL.
  *  Returns 0, or -errno with one line in error_text (no such file, no certificate in it). */
@@ -31,9 +34,8 @@ struct dial_params {
     struct dial_tls *tls;
     const char *host; /* DNS name or numeric: SNI, certificate check, Host: */
     uint16_t port;
-    const char *path; /* path and query of the upgrade request, e.g. "/ws/v5/public" */
-    const char *
-        address; /* connect here instead: "127.0.0.1", "127.0.0.1:9443", "[::1]:9443"; NULL: resolve host */
+    const char *path;              /* path and query of the upgrade request, e.g. "/ws/v5/public" */
+    const char *address;           /* connect here: "127.0.0.1", "[::1]:9443"; NULL: resolve host */
     uint32_t message_bytes_max;    /* 1 MiB */
     uint32_t send_bytes_max;       /* 128 KiB of frames waiting for the socket */
     uint32_t socket_receive_bytes; /* SO_RCVBUF, set before connect; default the kernel's */
@@ -52,25 +54,30 @@ enum dial_status {
     DIAL_FAILED, /* dial_report() */
 };
 
-/** Begins. Returns 0 with *ret_dial, -EINVAL a host, path or address that cannot be put in a request, -ENOMEM, -EAGAIN no thread.
+/** Begins. Returns 0 with *ret_dial, -EINVAL a host, path or address that cannot be put in a
+ * request, -ENOMEM, -EAGAIN no thread.
  *  Call dial_advance() once
  *  without waiting; whatever goes wrong from here on comes as DIAL_FAILED. */
 int dial_start(const struct dial_params *params, uint64_t now_mono_ns, struct dial **ret_dial);
 
-/** Does what can be done without waiting. Cheap when nothing is ready; the TLS steps cost about a millisecond of CPU in all. */
+/** Does what can be done without waiting. Cheap when nothing is ready; the TLS steps cost about a
+ * millisecond of CPU in all. */
 enum dial_status dial_advance(struct dial *dial, uint64_t now_mono_ns);
 
-int dial_fd(
-    const struct dial *dial); /* may change at every dial_advance(); -1 after DONE or FAILED */
+/** May change at every dial_advance(); -1 once DONE or FAILED. */
+int dial_fd(const struct dial *dial);
 short dial_events(const struct dial *dial);              /* POLLIN or POLLOUT */
 uint64_t dial_deadline_mono_ns(const struct dial *dial); /* 0 once DONE or FAILED */
 enum link_phase dial_phase(const struct dial *dial);
 
-/** After DIAL_DONE, once: the connection, now the caller's. No byte behind the upgrade answer is lost. */
+/** After DIAL_DONE, once: the connection, now the caller's. No byte behind the upgrade answer is
+ * lost. */
 struct connection *dial_take(struct dial *dial);
 
-/** After DIAL_FAILED: phase, how, code, Retry-After, text. The code is the HTTP status for LINK_END_HTTP; errno, or a
- *  negative EAI_* in phase LINK_DNS, for LINK_END_ERROR; the X509_V_ERR_* or 0 for LINK_END_TLS. */
+/** After DIAL_FAILED: phase, how, code, Retry-After, text. The code is
+ *    LINK_END_HTTP   the HTTP status
+ *    LINK_END_ERROR  errno, or a negative EAI_* in phase LINK_DNS
+ *    LINK_END_TLS    an X509_V_ERR_*, or 0 where the certificate was not the reason */
 const struct link_report *dial_report(const struct dial *dial);
 
 /** Time each finished phase took, ns, by enum link_phase; 0 = not done. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * connection_resolve.h - names to addresses without waiting: getaddrinfo in a thread of its own per lookup.
+ * connection_resolve.h - names to addresses without waiting: getaddrinfo in a thread of its own
+ * per lookup.
  *
- * getaddrinfo_a would need a signal or its own callback thread and cannot be polled; a lookup that hangs must not delay another
- * venue's. So: one short-lived detached thread per lookup, all signals blocked, an eventfd when done, and a lookup nobody waits
- * for any more frees itself. There are never more of them than dials.
+ * getaddrinfo_a would need a signal or its own callback thread and cannot be polled; a lookup that
+ * hangs must not delay another venue's. So: one short-lived detached thread per lookup, all
+ * signals blocked, an eventfd when done, and a lookup nobody waits for any more frees itself.
+ * There are never more of them than dials.
  */
 #ifndef FLATLINE_FEEDS_CONNECTION_RESOLVE_H
 #define FLATLINE_FEEDS_CONNECTION_RESOLVE_H

@@ -35,8 +35,9 @@ static int socket_read(BIO *bio, char *bytes, int size_bytes)
     return (int)received;
 }
 
-/* A failed send must not stop OpenSSL from reading: a close frame with its reason may be in the receive queue, and it is the
- * better evidence. So the failure is noted, and OpenSSL is told to try later. */
+/* A failed send must not stop OpenSSL from reading: a close frame with its reason may be in the
+ * receive queue, and it is the better evidence. So the failure is noted, and OpenSSL is told to
+ * try later. */
 static int socket_write(BIO *bio, const char *bytes, int size_bytes)
 {
     struct connection_socket *const socket = BIO_get_data(bio);

@@ -26,7 +26,8 @@ static void set_rules(SSL_CTX *context)
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    /* Partial writes from a buffer that may move: the connection's send queue is compacted between tries. */
+    /* Partial writes from a buffer that may move: the connection's send queue is compacted between
+     * tries. */
     (void)SSL_CTX_set_mode(context,
                            SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                SSL_MODE_AUTO_RETRY);
@@ -92,7 +93,8 @@ void dial_tls_destroy(struct dial_tls *tls)
     free(tls);
 }
 
-/* The name the certificate must carry; a numeric host is matched against its IP entries and sends no SNI (RFC 6066, 3). */
+/* The name the certificate must carry; a numeric host is matched against its IP entries and sends
+ * no SNI (RFC 6066, 3). */
 static bool set_name(SSL *ssl, const char *host)
 {
     struct resolve_result ignored;

@@ -21,7 +21,8 @@ static size_t ascii_steps(const uint8_t *bytes, size_t size_bytes)
     return at;
 }
 
-/* The first byte of a character says how many follow and, for the edges of the code space, bounds the second one. */
+/* The first byte of a character says how many follow and, for the edges of the code space, bounds
+ * the second one. */
 static bool utf8_lead(struct utf8 *utf8, uint8_t byte)
 {
     utf8->low = 0x80;

@@ -18,8 +18,9 @@ struct utf8 {
 
 /** Checks the next bytes of a text.
  *
- *  Returns false at the first byte that cannot stand where it stands: stray or missing continuation, overlong form, surrogate,
- *  above U+10FFFF. The text is whole only if utf8_is_whole() as well. Cost: ASCII passes at 32 bytes a step.
+ *  Returns false at the first byte that cannot stand where it stands: stray or missing
+ *  continuation, overlong form, surrogate, above U+10FFFF. The text is whole only if
+ *  utf8_is_whole() as well. Cost: ASCII passes at 32 bytes a step.
  */
 bool utf8_check(struct utf8 *utf8, const uint8_t *bytes, size_t size_bytes);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * wslay decodes and checks frame headers and masks what we send. Its receiving side wants to own the bytes: its callback copies
- * them into a buffer of 4 KiB, so a 16 KiB frame would be copied whole and come out in pieces. But of an unmasked payload, the
- * only kind a server may send, wslay looks at nothing and merely counts. So the callback serves it the header, byte for byte,
- * and passes the payload by count; the payload stays where it was received, and is checked and delivered from there.
- * (docs/decisions/0001-transport.md; the tests of this file would notice a wslay that does otherwise.)
+ * wslay decodes and checks frame headers and masks what we send. Its receiving side wants to own
+ * the bytes: its callback copies them into a buffer of 4 KiB, so a 16 KiB frame would be copied
+ * whole and come out in pieces. But of an unmasked payload, the only kind a server may send, wslay
+ * looks at nothing and merely counts. So the callback serves it the header, byte for byte, and
+ * passes the payload by count; the payload stays where it was received, and is checked and
+ * delivered from there. (docs/decisions/0001-transport.md; the tests of this file would notice a
+ * wslay that does otherwise.)
  */
 #include "feeds/websocket.h"
 
@@ -27,8 +29,9 @@ struct frame {
     size_t payload_bytes;
 };
 
-/* What wslay's receive callback may take: real header bytes first, then a count. Never more than the frame has, or wslay would
- * take the surplus for the next header; so the first count is one byte, after which wslay has told the payload's length. */
+/* What wslay's receive callback may take: real header bytes first, then a count. Never more than
+ * the frame has, or wslay would take the surplus for the next header; so the first count is one
+ * byte, after which wslay has told the payload's length. */
 struct served {
     const uint8_t *header;
     size_t header_left_bytes;
@@ -37,8 +40,7 @@ struct served {
 
 struct websocket {
     wslay_frame_context_ptr wslay;
-    EVP_CIPHER_CTX *
-        mask_stream; /* ChaCha20 keystream, seeded once from the system: unpredictable, and free of locks */
+    EVP_CIPHER_CTX *mask_stream; /* ChaCha20, seeded once from the system: unpredictable, no lock */
     struct served served;
     struct frame frame;
     struct websocket_refusal refusal;
@@ -161,7 +163,8 @@ static bool opcode_is_control(uint8_t opcode)
     return (opcode & 0x8) != 0;
 }
 
-/* What wslay leaves to its caller: reserved bits and opcodes, masking by a server, the order of fragments, our own bound. */
+/* What wslay leaves to its caller: reserved bits and opcodes, masking by a server, the order of
+ * fragments, our own bound. */
 static enum websocket_status check_header(struct websocket *websocket,
                                           const struct wslay_frame_iocb *header)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * websocket.h - RFC 6455 frames, client side, over bytes already in memory. Knows no socket, no TLS and no clock.
+ * websocket.h - RFC 6455 frames, client side, over bytes already in memory. Knows no socket, no
+ * TLS and no clock.
  *
- * Receiving: bytes in, whole messages out, in place. Only a message in several fragments is copied, into a buffer made at
- * creation. Everything a server must not send is refused with the close code RFC 6455 asks for; nothing is repaired.
- * Sending: one frame, masked with a fresh unpredictable key, into the caller's buffer.
+ * Receiving: bytes in, whole messages out, in place. Only a message in several fragments is
+ * copied, into a buffer made at creation. Everything a server must not send is refused with the
+ * close code RFC 6455 asks for; nothing is repaired. Sending: one frame, masked with a fresh
+ * unpredictable key, into the caller's buffer.
  */
 #ifndef FLATLINE_FEEDS_WEBSOCKET_H
 #define FLATLINE_FEEDS_WEBSOCKET_H
@@ -37,7 +39,8 @@ enum websocket_close_code {
     WEBSOCKET_CLOSE_TOO_BIG = 1009,
 };
 
-/* A whole message: text or binary with its fragments joined, or one control frame. Borrowed until the next call. */
+/* A whole message: text or binary with its fragments joined, or one control frame. Borrowed until
+ * the next call. */
 struct websocket_message {
     const uint8_t *bytes;
     size_t size_bytes;
@@ -50,7 +53,7 @@ struct websocket_message {
 enum websocket_status {
     WEBSOCKET_MORE,    /* no whole message yet */
     WEBSOCKET_MESSAGE, /* ret_message is written */
-    WEBSOCKET_REFUSED, /* websocket_refusal() says what and with which close code; call nothing else but destroy and write */
+    WEBSOCKET_REFUSED, /* websocket_refusal() says why; only write and destroy may follow */
 };
 
 struct websocket_refusal {
@@ -70,12 +73,14 @@ void websocket_destroy(struct websocket *websocket);
 
 /** Takes frames from the front of bytes until a message is whole.
  *
- *  bytes, size_bytes  received and not yet taken; must be the same bytes again, with more behind them, after WEBSOCKET_MORE
- *  ret_message        written on WEBSOCKET_MESSAGE; its bytes point into `bytes` (one frame) or into the reassembly buffer
+ *  bytes, size_bytes  received and not yet taken; must be the same bytes again, with more behind
+ *                     them, after WEBSOCKET_MORE
+ *  ret_message        written on WEBSOCKET_MESSAGE; its bytes point into `bytes` (one frame) or
+ *                     into the reassembly buffer
  *  ret_taken_bytes    always written: how much of bytes is done with once the message has been used
  *
- *  Cost: O(frames); a text payload is checked as UTF-8 once; a payload is copied only where it was fragmented.
- *  Thread-safety: one thread per websocket.
+ *  Cost: O(frames); a text payload is checked as UTF-8 once; a payload is copied only where it was
+ *  fragmented. Thread-safety: one thread per websocket.
  */
 enum websocket_status websocket_next(struct websocket *websocket,
                                      const uint8_t *bytes,
@@ -90,8 +95,9 @@ size_t websocket_joined_bytes(const struct websocket *websocket);
 
 /** Writes one unfragmented masked frame.
  *
- *  Returns its length, -ENOBUFS if frame_bytes is too small (payload + WEBSOCKET_HEADER_BYTES_MAX always suffices), -EINVAL for
- *  a control payload over 125 bytes, -EIO if the key generator failed (nothing may then be sent).
+ *  Returns its length, -ENOBUFS if frame_bytes is too small (payload + WEBSOCKET_HEADER_BYTES_MAX
+ *  always suffices), -EINVAL for a control payload over 125 bytes, -EIO if the key generator
+ *  failed (nothing may then be sent).
  */
 int websocket_write(struct websocket *websocket,
                     enum websocket_opcode opcode,
@@ -100,7 +106,8 @@ int websocket_write(struct websocket *websocket,
                     uint8_t *frame,
                     size_t frame_bytes);
 
-/** May a peer send this code in a close frame? 1000-1003, 1007-1014, 3000-4999 (RFC 6455 7.4 and the IANA registry). */
+/** May a peer send this code in a close frame? 1000-1003, 1007-1014, 3000-4999 (RFC 6455 7.4 and
+ * the IANA registry). */
 bool websocket_close_code_is_valid(uint16_t code);
 
 #endif

@@ -142,7 +142,8 @@ static bool list_holds(struct span list, const char *token)
     return false;
 }
 
-/* Delta-seconds; a date is not what the venues send (Binance docs, "Retry-After: seconds") and counts as none. */
+/* Delta-seconds; a date is not what the venues send (Binance docs, "Retry-After: seconds") and
+ * counts as none. */
 static uint64_t retry_after(struct span value)
 {
     uint64_t seconds = 0;
@@ -184,7 +185,8 @@ static bool take_field(struct fields *fields, struct span line, const char *acce
     return true;
 }
 
-/* Cuts the next line off text, which holds at least one CRLF. false: a control character or a bare CR or LF inside. */
+/* Cuts the next line off text, which holds at least one CRLF. false: a control character or a bare
+ * CR or LF inside. */
 static bool cut_line(struct span *text, struct span *ret_line)
 {
     const char *const cr = memchr(text->bytes, '\r', text->size_bytes);
@@ -203,7 +205,8 @@ static bool cut_line(struct span *text, struct span *ret_line)
     return true;
 }
 
-/* "HTTP/1.1 101 words" (a refusal may come as 1.0). Returns the status, 0 if it is no status line. */
+/* "HTTP/1.1 101 words" (a refusal may come as 1.0). Returns the status, 0 if it is no status line.
+ * */
 static int status_of(struct span line)
 {
     if (line.size_bytes < 12 || (line.size_bytes > 12 && line.bytes[12] != ' ') ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * websocket_upgrade.h - the HTTP/1.1 exchange that opens a WebSocket, as text. Pure but for the request's random key.
+ * websocket_upgrade.h - the HTTP/1.1 exchange that opens a WebSocket, as text. Pure but for the
+ * request's random key.
  */
 #ifndef FLATLINE_FEEDS_WEBSOCKET_UPGRADE_H
 #define FLATLINE_FEEDS_WEBSOCKET_UPGRADE_H
@@ -45,8 +46,9 @@ struct upgrade_answer {
 
 /** Looks at all bytes of the answer received so far. Call again with more after UPGRADE_MORE.
  *
- *  Strict: CRLF line ends, no folded lines, `Upgrade: websocket`, `Connection: Upgrade`, the right accept value exactly once,
- *  no Sec-WebSocket-Extensions, no Sec-WebSocket-Protocol (none was offered), at most UPGRADE_ANSWER_BYTES_MAX.
+ *  Strict: CRLF line ends, no folded lines, `Upgrade: websocket`, `Connection: Upgrade`, the right
+ *  accept value exactly once, no Sec-WebSocket-Extensions, no Sec-WebSocket-Protocol (none was
+ *  offered), at most UPGRADE_ANSWER_BYTES_MAX.
  */
 enum upgrade_status upgrade_parse(const char *bytes,
                                   size_t size_bytes,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: our client and a WebSocket server nobody here wrote agree on everything RFC 6455 lets them say to each other.
- * Method: server_node.js and server_python.py behave by URL path; each test dials a path and compares what the client heard with
- * what the path stands for, and what the server says it heard ("/last", on a connection of its own) with what we meant.
- * argv: port, CA file. Run by run_interop.py.
+ * Goal: our client and a WebSocket server nobody here wrote agree on everything RFC 6455 lets them
+ * say to each other. Method: server_node.js and server_python.py behave by URL path; each test
+ * dials a path and compares what the client heard with what the path stands for, and what the
+ * server says it heard ("/last", on a connection of its own) with what we meant. argv: port, CA
+ * file. Run by run_interop.py.
  */
 #include "core/base.h"
 #include "core/clock.h"
@@ -132,7 +133,8 @@ static void expect_end(struct heard *heard, enum link_end how, int32_t code, con
     connection_destroy(heard->connection);
 }
 
-/* What the server says of the connection that ended last. It may learn of the end a little after us. */
+/* What the server says of the connection that ended last. It may learn of the end a little after
+ * us. */
 static struct heard last_teller;
 
 static void expect_last(const char *expected)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/backoff spreads attempts out, obeys Retry-After and never spends more than a tenth of a venue's budget.
- * Method: pure calls with a made-up clock and seeded randomness; one simulation of connections that always fail.
+ * Goal: feeds/backoff spreads attempts out, obeys Retry-After and never spends more than a tenth
+ * of a venue's budget. Method: pure calls with a made-up clock and seeded randomness; one
+ * simulation of connections that always fail.
  */
 #include "feeds/backoff.h"
 

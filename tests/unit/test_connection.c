@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/connection says DRAINED only when it is, stamps the read that completed a frame, loses nothing under back pressure
- * in either direction and allocates nothing once made.
- * Method: a real TLS connection over loopback; the server's encrypted bytes are let through one by one where that matters;
- * the clock is a counter; malloc of our own objects is counted by the linker's --wrap.
+ * Goal: feeds/connection says DRAINED only when it is, stamps the read that completed a frame,
+ * loses nothing under back pressure in either direction and allocates nothing once made.
+ * Method: a real TLS connection over loopback; the server's encrypted bytes are let through one by
+ * one where that matters; the clock is a counter; malloc of our own objects is counted by the
+ * linker's --wrap.
  */
 #include "unit/connection_rig.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/connection answers pings and closes, and tells a close frame, our own close, FIN, close_notify, RST, TLS damage
- * and what it refused apart, with the best evidence there is.
+ * Goal: feeds/connection answers pings and closes, and tells a close frame, our own close, FIN,
+ * close_notify, RST, TLS damage and what it refused apart, with the best evidence there is.
  * Method: as test_connection.c; FIN and RST are the kernel's own.
  */
 #include "unit/connection_rig.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/connection_dial ends in a connection or in a report that says how far it came and why it stopped, within the
- * phase's own time; nothing behind the upgrade answer is lost; no certificate that should fail passes.
- * Method: a listener on loopback played by the test between two dial_advance() calls; time is an argument, so no test waits for
- * a timeout. Only the resolver tests leave the process, for the name localhost.
+ * Goal: feeds/connection_dial ends in a connection or in a report that says how far it came and
+ * why it stopped, within the phase's own time; nothing behind the upgrade answer is lost; no
+ * certificate that should fail passes. Method: a listener on loopback played by the test between
+ * two dial_advance() calls; time is an argument, so no test waits for a timeout. Only the resolver
+ * tests leave the process, for the name localhost.
  */
 #include "feeds/connection_dial.h"
 #include "feeds/connection_resolve.h"

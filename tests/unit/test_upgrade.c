@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/websocket_upgrade accepts exactly the answers RFC 6455 4.1 lets a client accept, surfaces refusals (429, 418,
- * Retry-After) and is bounded. Method: a table of answers, each fed whole and growing byte by byte up to an unmapped page.
+ * Goal: feeds/websocket_upgrade accepts exactly the answers RFC 6455 4.1 lets a client accept,
+ * surfaces refusals (429, 418, Retry-After) and is bounded. Method: a table of answers, each fed
+ * whole and growing byte by byte up to an unmapped page.
  */
 #include "feeds/websocket_upgrade.h"
 #include "unit/guarded.h"

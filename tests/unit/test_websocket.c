@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: feeds/websocket takes every frame RFC 6455 allows a server, refuses every one it forbids, with the right close code,
- * and reads not one byte beyond what it was given.
- * Method: frames are written by hand here, byte by byte, never by the code under test; each case is fed whole and split at every
- * byte, from a buffer that ends at an unmapped page.
+ * Goal: feeds/websocket takes every frame RFC 6455 allows a server, refuses every one it forbids,
+ * with the right close code, and reads not one byte beyond what it was given.
+ * Method: frames are written by hand here, byte by byte, never by the code under test; each case
+ * is fed whole and split at every byte, from a buffer that ends at an unmapped page.
  */
 #include "feeds/utf8.h"
 #include "feeds/websocket.h"
@@ -128,7 +128,8 @@ static enum websocket_status feed(struct websocket *websocket,
     return status;
 }
 
-/* The wire in two parts, split at `split`; what the first part left over is fed again with the second behind it. */
+/* The wire in two parts, split at `split`; what the first part left over is fed again with the
+ * second behind it. */
 static void feed_split(const struct wire *wire, size_t split, struct outcome *outcome)
 {
     struct websocket *const websocket = websocket_create(MESSAGE_BYTES_MAX);
