@@ -304,6 +304,9 @@ void detector_apply(struct detector *detector, const struct event *event)
         event->connection < detector->carrier_count ? &detector->carriers[event->connection] : NULL;
     const uint64_t at_ns = time_clamp(detector, carrier, event->recv_mono_ns);
 
+    if (at_ns == 0 && event->kind != EVENT_DATA) {
+        return; /* news without a clock says nothing of when */
+    }
     switch (event->kind) {
     case EVENT_DATA:
         data_apply(detector, event, at_ns);
@@ -325,7 +328,7 @@ void detector_apply(struct detector *detector, const struct event *event)
         user_key_apply(detector, event, at_ns);
         break;
     default:
-        if (carrier != NULL && at_ns != 0) {
+        if (carrier != NULL) {
             carrier_apply(detector, carrier, event, at_ns);
         }
         break;

@@ -130,9 +130,6 @@ static void leg_accuse(struct detector *detector, struct leg *leg, struct fault 
     missing->confidence = CONFIDENCE_STREAM;
     missing->stream = leg->stream;
     missing->evidence[1] = leg->acked;
-    if (missing->kind == FLATLINE_FAULT_NEVER_STARTED) {
-        missing->evidence[2] = leg_wait_ns(detector, leg);
-    }
     fault_raise(detector, &leg->faults[LEG_START], missing);
 }
 
@@ -144,6 +141,9 @@ void leg_never_started(struct detector *detector, struct leg *leg, uint64_t at_n
         return; /* the connection as a whole is accused: that explains its streams */
     }
     struct fault missing = missing_start(detector, carrier, at_ns);
+    if (missing.kind == FLATLINE_FAULT_NEVER_STARTED) {
+        missing.evidence[2] = leg_wait_ns(detector, leg);
+    }
     leg_accuse(detector, leg, &missing);
 }
 
@@ -164,6 +164,7 @@ static uint32_t legs_accuse(struct detector *detector,
         }
         struct fault missing = missing_start(detector, carrier, at_ns);
         missing.kind = FLATLINE_FAULT_NEVER_STARTED;
+        missing.evidence[2] = by_ack ? detector->policy.first_data_ns : 0;
         missing.evidence[3] = short_by;
         leg_accuse(detector, leg, &missing);
         accused++;
@@ -236,6 +237,7 @@ void refusal_apply(struct detector *detector,
     }
     struct fault missing = missing_start(detector, carrier, at_ns);
     missing.kind = FLATLINE_FAULT_NEVER_STARTED;
+    missing.evidence[2] = 0; /* no deadline: the venue's own word */
     missing.evidence[3] = 1;
     text_copy(missing.text, event->note.text);
     leg_accuse(detector, leg, &missing);

@@ -174,7 +174,7 @@ static struct stream *user_stream_of(struct detector *detector, const struct eve
 void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
 {
     struct stream *stream = user_stream_of(detector, event);
-    if (stream == NULL || at_ns == 0) {
+    if (stream == NULL) {
         return;
     }
     stream_changed(detector, stream);

@@ -402,6 +402,9 @@ static void no_more_streams_connections_and_legs_than_agreed(void **state)
     assert_int_equal(detector_add_connection(detector, FLATLINE_VENUE_OKX, 0), 0);
     assert_true(detector_add_connection(detector, FLATLINE_VENUE_OKX, 0) < 0);
     assert_true(detector_add_leg(detector, 2, 0) < 0);
+    struct stream_traits elsewhere = traits;
+    elsewhere.venue = (enum flatline_venue)4;
+    assert_true(detector_add_stream(detector, &elsewhere) < 0);
     assert_true(detector_add_leg(detector, 0, 1) < 0);
     assert_int_equal(detector_add_leg(detector, 0, 0), 0);
     assert_int_equal(detector_add_leg(detector, 0, 0), 0); /* twice is once */

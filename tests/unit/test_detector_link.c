@@ -439,6 +439,35 @@ static void of_two_findings_of_one_kind_the_other_stays_shown(void **state)
     rig_stop(&rig);
 }
 
+static void a_recording_that_shows_a_close_and_no_opening_reopens_with_data(void **state)
+{
+    (void)state;
+    start();
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    down(&rig, 0, 0, LINK_END_EOF, 0, ms(20));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    send(&rig, with_id(bare(0, 0, ms(30)), 2));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3030));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns, ms(30));
+    rig_stop(&rig);
+}
+
+static void news_of_an_unknown_connection_or_without_a_clock_is_ignored(void **state)
+{
+    (void)state;
+    start();
+    for (uint8_t kind = 0; kind < EVENT_KIND_COUNT; kind++) {
+        if (kind != EVENT_SELF_STALL &&
+            kind != EVENT_CLOCK_SUSPENDED) { /* those are of no connection */
+            send(&rig, rig_event((enum event_kind)kind, 77, ms(1)));
+        }
+        send(&rig, rig_event((enum event_kind)kind, 0, 0));
+    }
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    assert_int_equal(rig_view(&rig, 0)->legs_up, 0);
+    rig_stop(&rig);
+}
+
 /* ---- NOTICE ---------------------------------------------------------------------------------------------------------------- */
 
 static void a_notice_is_told_keeps_the_lease_and_goes_with_its_connection(void **state)
@@ -736,6 +765,8 @@ int main(void)
         cmocka_unit_test(a_connection_of_another_route_or_without_its_streams_is_no_replacement),
         cmocka_unit_test(a_twin_that_was_already_up_is_no_replacement),
         cmocka_unit_test(a_later_answer_moves_the_wait_for_first_data),
+        cmocka_unit_test(a_recording_that_shows_a_close_and_no_opening_reopens_with_data),
+        cmocka_unit_test(news_of_an_unknown_connection_or_without_a_clock_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,6 +272,39 @@ static void a_legal_reset_is_counted_apart_and_goes_on_from_there(void **state)
     rig_stop(&rig);
 }
 
+static void after_a_reset_no_id_of_before_is_due(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    send(&rig, okx(0, 1000, 999));
+    rig_tick(&rig, ms(150));
+    assert_int_equal(rig_view(&rig, 0)->due_id, 1000);
+    send(&rig, okx(200, 1001, 1000));
+    send(&rig, okx(210, 7, 1001));
+    assert_int_equal(rig_view(&rig, 0)->due_id, 0);
+    rig_tick(&rig, ms(355)); /* 1001 would be due now */
+    assert_int_equal(rig_view(&rig, 0)->due_id, 0);
+    rig_tick(&rig, ms(360));
+    assert_int_equal(rig_view(&rig, 0)->due_id, 7);
+    rig_stop(&rig);
+}
+
+static void a_leg_that_joins_after_a_reset_counts_at_once(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    up(&rig, 0, 1, 0, ms(0));
+    rig_leg(&rig, 0, rig_connection(&rig, 0));
+    send(&rig, okx(10, 1000, 999));
+    send(&rig, okx(20, 7, 1000));
+    up(&rig, 1, 1, 0, ms(30));
+    struct event twin = okx(1000, 8, 7);
+    twin.connection = 1;
+    send(&rig, twin);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(4000));
+    rig_stop(&rig);
+}
+
 static void a_lower_id_that_is_not_linked_is_a_regression_no_reset(void **state)
 {
     (void)state;
@@ -574,6 +607,8 @@ int main(void)
         cmocka_unit_test(a_gap_beyond_the_old_maximum_ends_what_was_frozen),
         cmocka_unit_test(what_was_frozen_stays_so_over_a_reconnect_that_shows_nothing_beyond),
         cmocka_unit_test(a_lower_id_between_repeats_breaks_their_row),
+        cmocka_unit_test(after_a_reset_no_id_of_before_is_due),
+        cmocka_unit_test(a_leg_that_joins_after_a_reset_counts_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

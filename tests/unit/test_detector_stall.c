@@ -87,6 +87,19 @@ silence_over_our_stall_proves_nothing_and_counts_again_from_the_first_drained_pa
     rig_stop(&rig);
 }
 
+static void a_stall_starts_no_silence_that_was_not_counting(void **state)
+{
+    (void)state;
+    start_with(2 * NS_PER_S);
+    up(&rig, 0, 1, 0, ms(0));
+    stall(&rig, ms(20), ms(100));
+    drained(ms(9000));
+    rig_tick(&rig, ms(9000));
+    assert_absent(
+        rig_fault(&rig, FLATLINE_FAULT_SILENT)); /* it has never been heard: NEVER_STARTED's */
+    rig_stop(&rig);
+}
+
 static void a_frame_right_after_the_stall_accuses_nobody(void **state)
 {
     (void)state;
@@ -376,6 +389,7 @@ int main(void)
         cmocka_unit_test(silence_of_a_stream_without_a_connection_is_explained),
         cmocka_unit_test(exactly_one_in_twenty_late_is_not_lagging),
         cmocka_unit_test(two_late_frames_a_long_while_apart_are_not_lagging),
+        cmocka_unit_test(a_stall_starts_no_silence_that_was_not_counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
