@@ -62,7 +62,9 @@ def files_of(root):
 
 
 def includes_of(root, path):
-    return INCLUDE.findall((root / path).read_text(encoding="utf-8"))
+    """(mark, name) of each include; ours in angle brackets, as a user writes them, count as ours."""
+    found = INCLUDE.findall((root / path).read_text(encoding="utf-8"))
+    return [('"' if name.startswith("flatline/") else mark, name) for mark, name in found]
 
 
 def rule_of(path):

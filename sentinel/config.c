@@ -222,19 +222,16 @@ static int file_read(const char *path, char *bytes, size_t *ret_size_bytes)
         return -errno;
     }
     int result = fstat(fd, &status) != 0 ? -errno : S_ISDIR(status.st_mode) ? -EISDIR : 0;
-    while (result == 0) {
+    while (result == 0 && used <= CONFIG_BYTES_MAX) {
         const ssize_t got = read(fd, bytes + used, CONFIG_BYTES_MAX + 1 - used);
-        if (got <= 0) {
-            result = got < 0 && errno != EINTR ? -errno : 0;
-            if (got == 0 || result != 0) {
-                break;
-            }
-            continue;
+        if (got == 0) {
+            break;
         }
-        used += (size_t)got;
-        if (used > CONFIG_BYTES_MAX) {
-            result = -EFBIG;
-        }
+        used += got > 0 ? (size_t)got : 0;
+        result = got < 0 && errno != EINTR ? -errno : 0;
+    }
+    if (result == 0 && used > CONFIG_BYTES_MAX) {
+        result = -EFBIG;
     }
     (void)close(fd);
     *ret_size_bytes = used;

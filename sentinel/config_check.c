@@ -206,7 +206,7 @@ int config_check(const char *config_path, bool online, char *text, size_t text_b
     }
     int result = config_load(config_path, &config, text, text_bytes - 1);
     if (result != 0) {
-        (void)strcat(text, "\n");
+        memcpy(text + strlen(text), "\n", 2);
         return result;
     }
     FILE *out = fmemopen(text, text_bytes, "w");

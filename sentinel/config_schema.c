@@ -202,7 +202,8 @@ static void quantity_tell(struct reading *reading,
     const char *unit = quantity->units != NULL ? " and its unit" : "";
 
     switch (result) {
-    case VALUE_NO_UNIT:
+    case VALUE_NO_UNIT: /* never of a kind that has no units */
+        flatline_assert(quantity->likely_units != NULL);
         bare_number_tell(reading, field, value, quantity);
         break;
     case VALUE_BAD_UNIT:

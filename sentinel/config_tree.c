@@ -248,6 +248,7 @@ static enum build_step on_open(struct builder *builder,
 
 static enum build_step on_close(struct builder *builder)
 {
+    flatline_assert(builder->depth > 0); /* libyaml closes only what it opened */
     const struct node *node = builder->open[--builder->depth];
     if (node->kind == NODE_MAP) {
         duplicates_tell(builder, node);

@@ -107,7 +107,7 @@ int init_command(int argc, char **argv)
     static struct init_wish wish;
     static char text[INIT_TEXT_BYTES];
     char error_text[INIT_ERROR_BYTES];
-    char key_file[PATH_MAX];
+    static char key_file[PATH_MAX];
     const char *output = NULL;
 
     const int exit_code = options_read(argc, argv, &wish, &output);
