@@ -14,9 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define SLEEP_MAX_MS 10 /* asleep never longer: a longer gap between passes is a stall */
-#define ARM_AHEAD_NS                                                                               \
-    (15U * NS_PER_MS)         /* deadlines further away are met by the next ordinary wake-up */
+#define SLEEP_MAX_MS  10      /* asleep never longer: a longer gap between passes is a stall */
 #define FULL_PAUSE_NS 100000L /* a full ring, when blocking: let the judge have the CPU */
 #define TOKEN_TIMER   UINT32_MAX
 #define TOKEN_POKE    (UINT32_MAX - 1U)
@@ -36,9 +34,8 @@ struct ingest {
     uint64_t pass_mono_ns;  /* stamp of the current pass */
     uint64_t stall_from_ns; /* a stall not yet in the ring; 0 = none */
     uint64_t stall_until_ns;
-    uint64_t armed_for_ns; /* deadline the timer was last armed for */
-    bool met_full_ring;    /* in this pass */
-    bool has_backlog;      /* a slot must be read again without waiting */
+    bool met_full_ring; /* in this pass */
+    bool has_backlog;   /* a slot must be read again without waiting */
     const uint64_t *allocated;
     uint64_t allocated_at_start;
 };
@@ -135,6 +132,13 @@ void ingest_poke(struct ingest *ingest)
     const uint64_t one = 1;
     const ssize_t written = write(ingest->poke_fd, &one, sizeof(one));
     (void)written; /* a full counter is a wake-up all the same */
+}
+
+void ingest_arm(struct ingest *ingest, uint64_t deadline_mono_ns)
+{
+    const struct itimerspec at = {.it_value = {.tv_sec = (time_t)(deadline_mono_ns / NS_PER_S),
+                                               .tv_nsec = (long)(deadline_mono_ns % NS_PER_S)}};
+    (void)timerfd_settime(ingest->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 /* Stamps the pass and finds out whether we ourselves were away. */
@@ -357,26 +361,10 @@ void ingest_pass(struct ingest *ingest)
     pass_publish(ingest);
 }
 
-/* The timer is for deadlines before the next ordinary wake-up, and armed once for each. */
-static void timer_arm(struct ingest *ingest)
-{
-    const uint64_t deadline = load_acquire(&ingest->setup.words->judge.next_deadline_mono_ns);
-    if (deadline == ingest->armed_for_ns || deadline == 0 ||
-        deadline > ingest->pass_mono_ns + ARM_AHEAD_NS) {
-        return;
-    }
-    const struct itimerspec at = {.it_value = {.tv_sec = (time_t)(deadline / NS_PER_S),
-                                               .tv_nsec = (long)(deadline % NS_PER_S)}};
-    (void)timerfd_settime(ingest->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
-    ingest->armed_for_ns = deadline;
-    count_relaxed(&ingest->setup.words->ingest.timer_arms, 1);
-}
-
 /* Blocks until something can be read, a deadline has come, or SLEEP_MAX_MS have passed; serves what was reported. No watermark
  * moves: the kernel was asked before the stamp. */
 static void ingest_sleep(struct ingest *ingest)
 {
-    timer_arm(ingest);
     kernel_ask(ingest, SLEEP_MAX_MS);
     pass_begin(ingest);
     if (stall_report(ingest)) {

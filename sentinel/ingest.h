@@ -42,9 +42,12 @@ void ingest_destroy(struct ingest *ingest);
 /** The thread: struct ingest * in, runs until words->stop. */
 void *ingest_run(void *ingest);
 
-/** Wakes ingest if it waits: a new order, an earlier deadline, or the end. Any thread; one
- *  system call. */
+/** Wakes ingest if it waits: a new order, or the end. Any thread; one system call. */
 void ingest_poke(struct ingest *ingest);
+
+/** Has ingest wake at a deadline, if it sleeps then. One deadline at a time: the judge's, and the
+ *  judge's alone to set; one system call. */
+void ingest_arm(struct ingest *ingest, uint64_t deadline_mono_ns);
 
 /** One pass, for tests: serves what is ready without waiting. */
 void ingest_pass(struct ingest *ingest);

@@ -9,14 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BATCH_EVENTS   64U
-#define TICKS_MAX      256U /* of one pass, DETECTOR_TICK_MAX verdicts each; the rest in the next */
-#define ERRORS_MAX     8U   /* texts of one pass */
-#define HOUSE_EVERY_NS NS_PER_MS         /* watermarks, beat, suspend */
-#define LINES_EVERY_NS (10U * NS_PER_MS) /* connection lines and counters, for people */
-#define SLEEP_MAX_NS   (10U * NS_PER_MS)
-#define POKE_AHEAD_NS                                                                              \
-    (12U * NS_PER_MS) /* a sleeping ingest sees later deadlines in time by itself */
+#define BATCH_EVENTS     64U
+#define TICKS_MAX        256U /* of one pass, DETECTOR_TICK_MAX verdicts each; the rest in the next */
+#define ERRORS_MAX       8U   /* texts of one pass */
+#define HOUSE_EVERY_NS   NS_PER_MS         /* watermarks, beat, suspend */
+#define LINES_EVERY_NS   (10U * NS_PER_MS) /* connection lines and counters, for people */
+#define SLEEP_MAX_NS     (10U * NS_PER_MS)
+#define ARM_AHEAD_NS     (25U * NS_PER_MS)
 #define SUSPEND_LEAST_NS (10U * NS_PER_MS)
 #define SUSPEND_SAMPLES  8
 
@@ -40,6 +39,7 @@ struct judge {
     uint64_t house_due_ns;
     uint64_t lines_due_ns;
     uint64_t published_deadline_ns;
+    uint64_t armed_for_ns;
     uint64_t suspended_ns;
     const uint64_t *allocated;
     uint64_t allocated_at_start;
@@ -323,21 +323,22 @@ static void house_keep(struct judge *judge, uint64_t now_mono_ns)
     }
 }
 
+/* A verdict needs an ingest pass behind its deadline, so a sleeping ingest must wake at it. The judge sets the timer, because only it
+ * knows in time: had ingest to look, it would go back to sleep before the judge, just woken by it, has found the next one.
+ * Deadlines far away wait: the judge wakes every SLEEP_MAX_NS anyway. */
 static void deadline_publish(struct judge *judge, uint64_t now_mono_ns)
 {
     const uint64_t next = detector_next_deadline(judge->setup.detector);
-    const uint64_t before = judge->published_deadline_ns;
-    if (next == before) {
-        return;
+    if (next != judge->published_deadline_ns) {
+        judge->published_deadline_ns = next;
+        /* ORDER judge.deadline, release: pairs with ingest's acquire in pass_publish(). */
+        store_release(&judge->setup.words->judge.next_deadline_mono_ns, next);
     }
-    judge->published_deadline_ns = next;
-    /* ORDER judge.deadline, release: pairs with ingest's acquire in pass_publish() and timer_arm(). */
-    store_release(&judge->setup.words->judge.next_deadline_mono_ns, next);
-    if (!judge->spins && judge->setup.poke != NULL && next < before &&
-        next < now_mono_ns + POKE_AHEAD_NS) {
-        judge->setup.poke(
-            judge->setup
-                .poke_user); /* rare: earlier than any before, and too near for the next wake-up */
+    if (!judge->spins && next != judge->armed_for_ns && next < now_mono_ns + ARM_AHEAD_NS &&
+        judge->setup.arm != NULL) {
+        judge->armed_for_ns = next;
+        judge->setup.arm(judge->setup.arm_user, next);
+        count_relaxed(&judge->setup.words->judge.timer_arms, 1);
     }
 }
 

@@ -27,9 +27,9 @@ struct judge_setup {
     struct ring *from_control;
     struct text_queue *errors; /* from control: texts for the distinct-error log */
     struct words *words;
-    void (*poke)(
-        void *user); /* wakes a sleeping ingest: an earlier deadline; NULL: nobody to wake */
-    void *poke_user;
+    /* Has a sleeping ingest wake at a deadline; NULL: nobody sleeps. */
+    void (*arm)(void *user, uint64_t deadline_mono_ns);
+    void *arm_user;
 };
 
 /* The segment's counters, in publishing order: J(name, word it is copied from). */
@@ -37,7 +37,6 @@ struct judge_setup {
     J(ingest_passes, words->ingest.passes)                                                         \
     J(ingest_stalls, words->ingest.stalls)                                                         \
     J(ingest_wakes_of_judge, words->ingest.wakes)                                                  \
-    J(ingest_timer_arms, words->ingest.timer_arms)                                                 \
     J(ingest_unsent, words->ingest.unsent)                                                         \
     J(ingest_allocated_bytes, words->ingest.allocated_bytes)                                       \
     J(ingest_ring_full, judge->setup.from_ingest->full_count)                                      \
@@ -46,6 +45,7 @@ struct judge_setup {
     J(judge_passes, words->judge.passes)                                                           \
     J(judge_events, words->judge.events)                                                           \
     J(judge_stalls, words->judge.stalls)                                                           \
+    J(judge_timer_arms, words->judge.timer_arms)                                                   \
     J(judge_allocated_bytes, words->judge.allocated_bytes)                                         \
     J(error_texts_dropped, judge->setup.errors->dropped)
 

@@ -185,6 +185,11 @@ static void poke_ingest(void *user)
     ingest_poke(user);
 }
 
+static void arm_ingest(void *user, uint64_t deadline_mono_ns)
+{
+    ingest_arm(user, deadline_mono_ns);
+}
+
 static int ingest_make(struct flatline_sentinel *sentinel)
 {
     const struct ingest_setup setup = {.config = sentinel->config,
@@ -207,8 +212,8 @@ static int judge_make(struct flatline_sentinel *sentinel)
                                       .from_control = &sentinel->control_ring,
                                       .errors = &sentinel->errors,
                                       .words = &sentinel->words,
-                                      .poke = poke_ingest,
-                                      .poke_user = sentinel->ingest};
+                                      .arm = arm_ingest,
+                                      .arm_user = sentinel->ingest};
     return judge_create(&setup, &sentinel->judge);
 }
 

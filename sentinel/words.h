@@ -75,8 +75,7 @@ struct ingest_words {
         pass_mono_ns; /* stamp of the last finished pass; stored release, after the watermarks */
     uint64_t passes;
     uint64_t stalls;
-    uint64_t wakes; /* of a sleeping judge */
-    uint64_t timer_arms;
+    uint64_t wakes;           /* of a sleeping judge */
     uint64_t notices_dropped; /* control's inbox was full */
     uint64_t unsent;          /* requests and pings the send buffer refused */
     uint64_t
@@ -85,11 +84,13 @@ struct ingest_words {
 
 /* Judge's own lines. What ingest looks at each pass stands apart from what the judge counts each pass. */
 struct judge_words {
-    LINE_ALIGNED uint64_t next_deadline_mono_ns; /* stored release; ingest arms its timer at it */
+    LINE_ALIGNED uint64_t
+        next_deadline_mono_ns; /* stored release; ingest wakes the judge behind it */
     LINE_ALIGNED uint64_t beat_mono_ns;
     uint64_t passes;
     uint64_t events;
     uint64_t stalls;
+    uint64_t timer_arms;
     uint64_t allocated_bytes;
     LINE_ALIGNED uint32_t
         asleep; /* 1: the judge sleeps or is about to; whoever turns it to 0 wakes it */

@@ -49,15 +49,17 @@ struct rig {
     struct flatline *reader;
     struct flatline_stream stream;
     uint64_t start_ns;
-    unsigned pokes;
+    unsigned arms;
+    uint64_t armed_for_ns;
 };
 
 static struct rig *rig;
 
-static void poke(void *user)
+static void arm(void *user, uint64_t deadline_mono_ns)
 {
-    struct rig *poked = user;
-    poked->pokes++;
+    struct rig *armed = user;
+    armed->arms++;
+    armed->armed_for_ns = deadline_mono_ns;
 }
 
 static void detector_open(void)
@@ -92,8 +94,8 @@ static void judge_open(void)
                                       .from_control = &rig->from_control,
                                       .errors = &rig->errors,
                                       .words = &rig->words,
-                                      .poke = poke,
-                                      .poke_user = rig};
+                                      .arm = arm,
+                                      .arm_user = rig};
     assert_int_equal(judge_create(&setup, &rig->judge), 0);
 }
 
@@ -306,19 +308,19 @@ static void our_own_absence_is_a_stall_of_the_judge(void **state)
     assert_int_equal(fault.evidence[2], 1); /* thread: judge */
 }
 
-static void a_deadline_too_near_for_a_sleeping_ingest_pokes_it(void **state)
+static void a_near_deadline_arms_ingest_s_timer_and_once(void **state)
 {
     (void)state;
-    (void)judge_pass(rig->judge, rig->start_ns + 10);
-    assert_int_equal(rig->pokes,
-                     0); /* the first data is due in seconds: ingest wakes by itself before */
+    const uint64_t deadline = rig->start_ns + 5 + STALE_NS;
     push(EVENT_DATA, rig->start_ns + 5, 1);
-    (void)judge_pass(rig->judge, rig->start_ns + 5 + STALE_NS - 5 * NS_PER_MS);
-    assert_int_equal(rig->pokes, 1);
-    assert_true(load_acquire(&rig->words.judge.next_deadline_mono_ns) ==
-                rig->start_ns + 5 + STALE_NS);
-    (void)judge_pass(rig->judge, rig->start_ns + 5 + STALE_NS - 4 * NS_PER_MS);
-    assert_int_equal(rig->pokes, 1); /* once for each */
+    (void)judge_pass(rig->judge, rig->start_ns + 10);
+    assert_int_equal(rig->arms, 0); /* seconds away: the judge itself wakes often before */
+    (void)judge_pass(rig->judge, deadline - 5 * NS_PER_MS);
+    assert_int_equal(rig->arms, 1);
+    assert_true(rig->armed_for_ns == deadline);
+    assert_true(load_acquire(&rig->words.judge.next_deadline_mono_ns) == deadline);
+    (void)judge_pass(rig->judge, deadline - 4 * NS_PER_MS);
+    assert_int_equal(rig->arms, 1);
 }
 
 static void words_of_the_other_threads_reach_the_segment(void **state)
@@ -354,7 +356,7 @@ int main(void)
         RIGGED(a_closed_slot_is_drained_only_as_far_as_ingest_has_looked),
         RIGGED(the_end_of_the_last_connection_revokes_in_the_same_pass),
         RIGGED(our_own_absence_is_a_stall_of_the_judge),
-        RIGGED(a_deadline_too_near_for_a_sleeping_ingest_pokes_it),
+        RIGGED(a_near_deadline_arms_ingest_s_timer_and_once),
         RIGGED(words_of_the_other_threads_reach_the_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
