@@ -16,7 +16,8 @@ read -ra flags <<<"$(pkg-config --define-variable=prefix="$folder/usr" --cflags 
 libdir=$(dirname "$(find "$folder/usr" -name libflatline.so)")
 
 sed -n '/^\.Bd -literal$/,/^\.Ed$/p' "$source/docs/man/flatline.3" | sed '1d;$d;s/\\e/\\/g' >"$folder/engine.c"
-"$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$folder/engine.c" "${flags[@]}" -o "$folder/engine-shared"
+# Strict C11 on purpose: the C library then hides CLOCK_MONOTONIC, and the header must do without.
+"$cc" -std=c11 -Wall -Wextra -Werror "$folder/engine.c" "${flags[@]}" -o "$folder/engine-shared"
 "$cc" -std=c11 -D_GNU_SOURCE "$folder/engine.c" "${flags[0]}" "$libdir/libflatline.a" -o "$folder/engine-static"
 "$cxx" -std=c++17 -x c++ -Wall -Wextra -Werror "$folder/engine.c" -x none "${flags[@]}" -o "$folder/engine-cxx"
 for engine in engine-shared engine-static engine-cxx; do
@@ -33,6 +34,12 @@ echo "needs: $needed"
 foreign=$(nm -D --defined-only "$libdir/libflatline.so" | awk '{print $3}' | grep -v '^flatline_\|^FLATLINE_' || true)
 [ -z "$foreign" ] || { echo "exports besides its own: $foreign"; exit 1; }
 
-for page in flatline.1 flatline.3 flatline_shm.5; do
+read -ra flags <<<"$(pkg-config --define-variable=prefix="$folder/usr" --cflags --libs flatline flatline-sentinel)"
+"$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$source/examples/engine_embedded.c" "${flags[@]}" -o "$folder/embedded"
+for program in bin/flatline bin/flatline-venue sbin/flatlined; do
+    "$folder/usr/$program" --help >/dev/null || { echo "$program --help fails once installed"; exit 1; }
+done
+
+for page in flatline.1 flatline-venue.1 flatline.3 flatline_shm.5 flatlined.conf.5 flatlined.8; do
     find "$folder/usr" -name "$page" | grep -q . || { echo "$page is not installed"; exit 1; }
 done
