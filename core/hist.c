@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/hist.h"
 
-#include "core/atomic.h"
-#include "core/base.h"
-
-#include <string.h>
-
-/* The arithmetic of the HDR histogram, so that percentiles agree with its tools to the last bit: unit_ns is rounded down to a power of
- * two; values up to 2^sub_bucket_bits units have buckets of one unit, each further doubling has half as many of twice the width. */
-
-static uint32_t floor_log2(uint64_t value)
-{
-    return 63U - (uint32_t)__builtin_clzll(value | 1);
-}
-
 static uint32_t bucket_count_of(uint32_t sub_bucket_bits, uint32_t unit_shift, uint64_t max_ns)
 {
     uint32_t doublings = 1;
@@ -26,7 +13,7 @@ static uint32_t bucket_count_of(uint32_t sub_bucket_bits, uint32_t unit_shift, u
 
 size_t hist_size_bytes(uint32_t sub_bucket_bits, uint64_t unit_ns, uint64_t max_ns)
 {
-    const uint32_t count = bucket_count_of(sub_bucket_bits, floor_log2(unit_ns), max_ns);
+    const uint32_t count = bucket_count_of(sub_bucket_bits, hist_floor_log2(unit_ns), max_ns);
     return sizeof(struct flatline_histogram) + count * sizeof(uint32_t);
 }
 
@@ -37,34 +24,12 @@ void hist_init(struct flatline_histogram *hist,
 {
     flatline_assert(sub_bucket_bits >= 1 && sub_bucket_bits <= 16);
     flatline_assert(unit_ns > 0 && max_ns >= unit_ns);
-    const uint32_t unit_shift = floor_log2(unit_ns);
+    const uint32_t unit_shift = hist_floor_log2(unit_ns);
     hist->total = 0;
     hist->max_ns = 0;
     hist->unit_ns = 1ULL << unit_shift;
     hist->sub_bucket_bits = sub_bucket_bits;
     hist->bucket_count = bucket_count_of(sub_bucket_bits, unit_shift, max_ns);
-}
-
-static uint32_t *counts_of(struct flatline_histogram *hist)
-{
-    return (uint32_t *)(void *)(hist + 1);
-}
-
-void hist_record(struct flatline_histogram *hist, uint64_t value_ns)
-{
-    const uint32_t bits = hist->sub_bucket_bits;
-    const uint64_t units = value_ns >> (uint32_t)__builtin_ctzll(hist->unit_ns);
-    const uint32_t doubling = floor_log2(units | ((1ULL << bits) - 1)) + 1U - bits;
-    const uint64_t at = ((uint64_t)doubling << (bits - 1U)) + (units >> doubling);
-    const uint32_t last = hist->bucket_count - 1U;
-    uint32_t *count = counts_of(hist) + (at < last ? (uint32_t)at : last);
-
-    const uint32_t before = load_relaxed_32(count); /* relaxed: one writer */
-    store_relaxed_32(count, before + (before != UINT32_MAX));
-    count_relaxed(&hist->total, 1);
-    if (UNLIKELY(value_ns > load_relaxed(&hist->max_ns))) {
-        store_relaxed(&hist->max_ns, value_ns);
-    }
 }
 
 /* Largest value that counts in a bucket. */
