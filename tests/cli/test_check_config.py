@@ -7,6 +7,7 @@ usage: test_check_config.py BIN_DIR BROKEN_FOLDER
 import http.server
 import json
 import pathlib
+import re
 import ssl
 import subprocess
 import sys
@@ -121,6 +122,19 @@ class Offline(CheckConfig):
                 )
                 self.assertEqual((done.returncode, done.stdout), (2, ""), path.name)
                 self.assertRegex(done.stderr.splitlines()[0], rf"^{path}:\d+:\d+: .*(write|remove) ")
+
+    def test_examples_of_the_manual_page_are_taken(self):
+        key = self.folder / "usdm.key"
+        key.write_text("key\n")
+        key.chmod(0o600)
+        page = (BROKEN.parents[2] / "docs/man/flatlined.conf.5").read_text()
+        examples = [text for text in re.findall(r"^\.Bd .*?\n(.*?)^\.Ed", page, re.DOTALL | re.MULTILINE)
+                    if text.startswith("streams:")]
+        self.assertGreaterEqual(len(examples), 2)
+        for text in examples:
+            # This machine has neither the group nor, perhaps, the CPUs.
+            done = self.check(re.sub(r"^(segment|threads): .*\n", "", text, flags=re.MULTILINE))
+            self.assertEqual((done.returncode, done.stderr), (0, ""), text)
 
     def test_missing_file_is_exit_2(self):
         done = subprocess.run(
