@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_core.c - what the judge's own inside costs, one thread, no memory but its own: the ring's push and pop, a histogram's
- * record, a deadline's move, a frame through the detector, a tick that finds nothing due.
+ * bench_core.c - what the judge's own inside costs, one thread, no memory but its own: the ring's
+ * push and pop, a histogram's record, a deadline's move, a frame through the detector, a tick that
+ * finds nothing due.
  *
- * Method: a round repeats one step often enough to drown the clock; 31 rounds, best, median and worst in ns a step. What the steps need
- * (values, events) is made before the clock runs; results are kept so that nothing can be left out.
+ * Method: a round repeats one step often enough to drown the clock; 31 rounds, best, median and
+ * worst in ns a step. What the steps need (values, events) is made before the clock runs; results
+ * are kept so that nothing can be left out.
  */
 #include "core/clock.h"
 #include "core/deadlines.h"
@@ -46,7 +48,7 @@ static uint64_t random_bits(uint64_t *state)
     return *state >> 20;
 }
 
-/* ---- the steps ------------------------------------------------------------------------------------------------------------ */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 static void ring_hop(struct bench *bench, uint32_t steps)
 {
@@ -114,7 +116,8 @@ static void findings_drop(struct bench *bench, struct detector *detector)
     }
 }
 
-/* Frames 50 us apart on a few streams, as in a busy minute; findings and changes taken as the judge does. */
+/* Frames 50 us apart on a few streams, as in a busy minute; findings and changes taken as the
+ * judge does. */
 static void frames_of_few(struct bench *bench, uint32_t steps)
 {
     for (uint32_t i = 0; i < steps; i++) {
@@ -153,7 +156,7 @@ static void tick_idle(struct bench *bench, uint32_t steps)
     }
 }
 
-/* ---- the frame of it ----------------------------------------------------------------------------------------------------- */
+/* ---- the frame of it ------------------------------------------------------------------------- */
 
 static struct flatline_histogram *hist_create(uint32_t bits)
 {

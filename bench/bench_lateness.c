@@ -118,7 +118,8 @@ static bool overlaps_stall(const struct timer_run *run, uint64_t from_ns, uint64
     return false;
 }
 
-/* Follows the event ring until enough lapses were seen; keeps their intervals, to be told apart when the stalls are known. */
+/* Follows the event ring until enough lapses were seen; keeps their intervals, to be told apart
+ * when the stalls are known. */
 static size_t collect_lapses(const struct flatline *reader, struct interval *lapses, size_t wanted)
 {
     const uint64_t give_up_ns = flatline_now_mono_ns() + PATIENCE_NS;
@@ -136,7 +137,8 @@ static size_t collect_lapses(const struct flatline *reader, struct interval *lap
     return count;
 }
 
-/* Spins on one stream after another, as an engine would, and notes how far past the lease's end the first "no" came. */
+/* Spins on one stream after another, as an engine would, and notes how far past the lease's end
+ * the first "no" came. */
 static void collect_looks(const struct flatline *reader, struct samples *looks, size_t wanted)
 {
     const uint64_t give_up_ns = flatline_now_mono_ns() + PATIENCE_NS;

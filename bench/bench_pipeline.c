@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_pipeline.c - frame in hand to lease: from a whole message before the codec to the lease word in the segment, the judge
- * spinning on another core. Decoding, the ring's hop, the detector and the release store are all in it; the socket is not.
+ * bench_pipeline.c - frame in hand to lease: from a whole message before the codec to the lease
+ * word in the segment, the judge spinning on another core. Decoding, the ring's hop, the detector
+ * and the release store are all in it; the socket is not.
  *
- * Method: this thread plays ingest. It stamps, decodes a recorded-looking USD-M bookTicker, pushes, and spins on the stream's lease
- * word until it moves; then waits a little, so that every sample finds the judge idle. Beside it in the same run: the bare ring
- * hop, push to pop and back through a second ring, halved. Cores move under a virtual machine: compare within one run.
+ * Method: this thread plays ingest. It stamps, decodes a recorded-looking USD-M bookTicker,
+ * pushes, and spins on the stream's lease word until it moves; then waits a little, so that every
+ * sample finds the judge idle. Beside it in the same run: the bare ring hop, push to pop and back
+ * through a second ring, halved. Cores move under a virtual machine: compare within one run.
  */
 #include "core/clock.h"
 #include "feeds/codec.h"

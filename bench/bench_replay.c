@@ -4,9 +4,10 @@
  *
  *     bench_replay [--rounds N] FILE...
  *
- * For each file and round two passes over the whole file, each from open to close: reading only (zstd and the splitting of
- * lines), and everything (reading, codec, detector, histograms, findings). The best round counts: on a shared machine the others
- * measure the neighbours. All rounds' median is printed beside it.
+ * For each file and round two passes over the whole file, each from open to close: reading only
+ * (zstd and the splitting of lines), and everything (reading, codec, detector, histograms,
+ * findings). The best round counts: on a shared machine the others measure the neighbours. All
+ * rounds' median is printed beside it.
  */
 #include "core/base.h"
 #include "core/clock.h"

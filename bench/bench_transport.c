@@ -71,7 +71,7 @@ static void must(bool is_true, const char *what)
     }
 }
 
-/* ---- the server ---- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static size_t frame_make(uint8_t *frame, size_t payload_bytes)
 {
@@ -142,7 +142,7 @@ static void serve(const struct peer_identity *identity, int listen_fd, const str
     (void)close(fd);
 }
 
-/* ---- the clients ---- */
+/* ---- the clients ----------------------------------------------------------------------------- */
 
 static void sample(const char *payload)
 {
@@ -310,7 +310,7 @@ static void run_lws(const char *ca_path, uint16_t port, const struct run *run)
     lws_context_destroy(context);
 }
 
-/* ---- one measurement, and the table ---- */
+/* ---- one measurement, and the table ---------------------------------------------------------- */
 
 static int compare_u64(const void *left, const void *right)
 {

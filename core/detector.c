@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector.c - creation, the one door every event comes through, the outbox. Rules: docs/DETECTOR.md.
+ * detector.c - creation, the one door every event comes through, the outbox. Rules:
+ * docs/DETECTOR.md.
  */
 #include "core/detector_state.h"
 
@@ -35,7 +36,7 @@ struct detector_policy detector_policy_default(void)
     return policy;
 }
 
-/* ---- creation ------------------------------------------------------------------------------------------------------------ */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static bool deadlines_create(struct deadlines *deadlines, uint32_t count)
 {
@@ -49,7 +50,8 @@ static bool deadlines_create(struct deadlines *deadlines, uint32_t count)
 static bool arrays_create(struct detector *detector)
 {
     const struct detector_limits *limits = &detector->limits;
-    /* one apply or tick may revoke or lapse every stream once, beside what a batch of verdicts says */
+    /* one apply or tick may revoke or lapse every stream once, beside what a batch of verdicts
+     * says */
     detector->outbox_size = 2U * limits->streams_max + limits->legs_max + OUTBOX_SPARE;
     detector->streams = calloc(limits->streams_max + 1U, sizeof(*detector->streams));
     detector->carriers = calloc(limits->connections_max + 1U, sizeof(*detector->carriers));
@@ -174,7 +176,7 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
     return (int)index;
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------------ */
+/* ---- what comes out -------------------------------------------------------------------------- */
 
 void finding_emit(struct detector *detector, const struct finding *finding)
 {
@@ -236,7 +238,7 @@ struct detector_totals detector_totals(const struct detector *detector)
     return totals;
 }
 
-/* ---- what goes in -------------------------------------------------------------------------------------------------------- */
+/* ---- what goes in ---------------------------------------------------------------------------- */
 
 /* Events of one connection come in receive order; a clock that goes back is not believed. */
 static uint64_t time_clamp(struct detector *detector, struct carrier *carrier, uint64_t recv_ns)

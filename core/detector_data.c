@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_data.c - one data frame: it arrives, takes its place in the sequence, shows its lag, and earns its stream's lease.
+ * detector_data.c - one data frame: it arrives, takes its place in the sequence, shows its lag,
+ * and earns its stream's lease.
  */
 #include "core/detector_state.h"
 
-/* ---- its place in the sequence --------------------------------------------------------------------------------------- */
+/* ---- its place in the sequence --------------------------------------------------------------- */
 
 static struct fault leg_finding(const struct arrival *a, enum flatline_fault_kind kind)
 {
@@ -105,8 +106,8 @@ static void ids_restart(struct stream *stream)
     due_id_restart(&stream->due);
 }
 
-/* Places the key among those of all legs. After a legal reset the legs that have not seen it yet still show ids of before: they
- * are of an older generation, and newer than nothing. */
+/* Places the key among those of all legs. After a legal reset the legs that have not seen it
+ * yet still show ids of before: they are of an older generation, and newer than nothing. */
 static bool newest_take(struct detector *detector, const struct arrival *a, uint64_t key)
 {
     struct stream *stream = a->stream;
@@ -174,7 +175,7 @@ static void sequence_apply(struct detector *detector, struct arrival *a)
     }
 }
 
-/* ---- its lag -------------------------------------------------------------------------------------------------------------- */
+/* ---- its lag --------------------------------------------------------------------------------- */
 
 /* Only a frame that says something new, now, tells how late news is. */
 static bool shows_lag(const struct arrival *a)
@@ -238,9 +239,10 @@ static void timing_apply(struct detector *detector, struct arrival *a)
     }
 }
 
-/* ---- what it earns -------------------------------------------------------------------------------------------------------- */
+/* ---- what it earns --------------------------------------------------------------------------- */
 
-/* The venue's word on the book as it is: a snapshot, or that nothing changed since the newest we know. */
+/* The venue's word on the book as it is: a snapshot, or that nothing changed since the newest
+ * we know. */
 static bool is_venues_word(const struct arrival *a)
 {
     const bool is_level =
@@ -295,9 +297,10 @@ static void newest_show(struct detector *detector, const struct arrival *a)
     }
 }
 
-/* ---- the walk --------------------------------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
-/* Counts it, ends what its coming ends, and passes first the verdicts that were due before it came. */
+/* Counts it, ends what its coming ends, and passes first the verdicts that were due before it
+ * came. */
 static void arrive(struct detector *detector, struct arrival *a)
 {
     struct stream *stream = a->stream;

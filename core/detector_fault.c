@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_fault.c - raising and clearing, and what the policy makes of it. A fault is opened once and repeated while it stands;
- * its owner holds the slot.
+ * detector_fault.c - raising and clearing, and what the policy makes of it. A fault is opened once
+ * and repeated while it stands; its owner holds the slot.
  */
 #include "core/detector_state.h"
 
@@ -44,7 +44,8 @@ static uint64_t kinds_open(const struct fault *faults, uint32_t count)
     return open;
 }
 
-/* Counts again what is open on whatever the fault is of: a leg, a stream, a connection. The host's is shown by itself. */
+/* Counts again what is open on whatever the fault is of: a leg, a stream, a connection. The
+ * host's is shown by itself. */
 static void open_recount(struct detector *detector, const struct fault *fault)
 {
     if (fault->stream != EVENT_NO_STREAM && fault->connection != EVENT_NO_CONNECTION) {
@@ -61,7 +62,8 @@ static void open_recount(struct detector *detector, const struct fault *fault)
     }
 }
 
-/* Is there a live leg that this kind of fault does not stand on? Then the stream needs not be revoked for it. */
+/* Is there a live leg that this kind of fault does not stand on? Then the stream needs not be
+ * revoked for it. */
 static bool
 has_sound_leg(const struct detector *detector, const struct stream *stream, uint64_t kind_bit)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_lease.c - the lease of one stream: it lapses by time alone, is renewed by fresh data, is revoked by what the policy says,
- * and then reopens only once nothing holds it any more.
+ * detector_lease.c - the lease of one stream: it lapses by time alone, is renewed by fresh data,
+ * is revoked by what the policy says, and then reopens only once nothing holds it any more.
  */
 #include "core/detector_state.h"
 
@@ -59,7 +59,8 @@ static void lease_reopen(struct detector *detector, struct stream *stream, uint6
     stream->closed_since_ns = 0;
 }
 
-/* Extends the lease to what a frame at recv_ns has earned; 0 or the past earns nothing, a stream that is held stays closed. */
+/* Extends the lease to what a frame at recv_ns has earned; 0 or the past earns nothing, a
+ * stream that is held stays closed. */
 void lease_grant(struct detector *detector,
                  struct stream *stream,
                  uint64_t lease_until_ns,
@@ -103,7 +104,8 @@ void lease_revoke(struct detector *detector,
     stream_changed(detector, stream);
 }
 
-/* One reason less to stay closed. It reopens with the next frame that earns, once no reason is left. */
+/* One reason less to stay closed. It reopens with the next frame that earns, once no reason is
+ * left. */
 void lease_unhold(struct detector *detector, struct stream *stream, enum flatline_fault_kind kind)
 {
     if ((stream->held & KIND_BIT(kind)) == 0) {

@@ -6,8 +6,8 @@
 
 #define NOTICE_STANDS_NS (900 * NS_PER_S) /* a notice that nothing followed is forgotten */
 
-/* Close codes by which a venue says that we were deaf: OKX docs, 4004 no data received in 30 s, 4005 buffer full, cannot write;
- * Binance closes with 1008 "Pong timeout". */
+/* Close codes by which a venue says that we were deaf: OKX docs, 4004 no data received in 30 s,
+ * 4005 buffer full, cannot write; Binance closes with 1008 "Pong timeout". */
 enum { CLOSE_POLICY = 1008, CLOSE_NO_DATA = 4004, CLOSE_CANNOT_WRITE = 4005 };
 
 static struct fault carrier_finding(const struct detector *detector,
@@ -81,7 +81,7 @@ carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier
     streams_recount(detector, carrier);
 }
 
-/* ---- up ------------------------------------------------------------------------------------------------------------------- */
+/* ---- up -------------------------------------------------------------------------------------- */
 
 /* The inventory of a leg is complete: what DOWN revoked may reopen with the next data. */
 void leg_ready(struct detector *detector, struct leg *leg)
@@ -149,7 +149,8 @@ static bool carries_all_of(struct detector *detector,
     return true;
 }
 
-/* Made after another of its route went down, with all of that one's streams: it stands in its place. */
+/* Made after another of its route went down, with all of that one's streams: it stands in its
+ * place. */
 static void
 predecessors_clear(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
 {
@@ -164,7 +165,8 @@ predecessors_clear(struct detector *detector, const struct carrier *carrier, uin
     }
 }
 
-/* Data came over a connection nobody announced (a recording without its opening): it lives, and a new life begins. */
+/* Data came over a connection nobody announced (a recording without its opening): it lives, and
+ * a new life begins. */
 void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     if (LIKELY(carrier_is_live(carrier))) {
@@ -183,7 +185,8 @@ void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64
     predecessors_clear(detector, carrier, at_ns);
 }
 
-/* An OKX answer names its stream; a Binance answer its request, and only all of them together make the inventory whole. */
+/* An OKX answer names its stream; a Binance answer its request, and only all of them together
+ * make the inventory whole. */
 void ack_apply(struct detector *detector,
                struct carrier *carrier,
                const struct event *event,
@@ -212,7 +215,7 @@ void ack_apply(struct detector *detector,
     }
 }
 
-/* ---- down ----------------------------------------------------------------------------------------------------------------- */
+/* ---- down ------------------------------------------------------------------------------------ */
 
 static bool says_we_were_deaf(const struct event_link *link)
 {
@@ -301,7 +304,7 @@ void carrier_down(struct detector *detector,
     streams_leave(detector, carrier);
 }
 
-/* ---- notices ------------------------------------------------------------------------------------------------------------ */
+/* ---- notices --------------------------------------------------------------------------------- */
 
 void carrier_notice(struct detector *detector,
                     struct carrier *carrier,
@@ -318,7 +321,7 @@ void carrier_notice(struct detector *detector,
     fault_raise(detector, &carrier->faults[CARRIER_NOTICE], &notice);
 }
 
-/* ---- the carrier's own deadlines ----------------------------------------------------------------------------------------- */
+/* ---- the carrier's own deadlines ------------------------------------------------------------- */
 
 /* Passes those up to limit_ns, which must not lie beyond its watermark. */
 void carrier_timeouts(struct detector *detector, struct carrier *carrier, uint64_t limit_ns)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_stall.c - our own stalls. Silence that overlaps one proves nothing: every clock of silence starts again at the first pass
- * that drained the connection after it. A drained socket alone is not enough: behind a full window the next frame was still
- * milliseconds away. The venue is exonerated, never the gate: no lease is extended.
+ * detector_stall.c - our own stalls. Silence that overlaps one proves nothing: every clock of
+ * silence starts again at the first pass that drained the connection after it. A drained socket
+ * alone is not enough: behind a full window the next frame was still milliseconds away. The venue
+ * is exonerated, never the gate: no lease is extended.
  */
 #include "core/detector_state.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_start.c - the first data that does not come. Acknowledged is not delivered: in April 2026 USD-M went on acknowledging streams
- * on routes that no longer served them. A stream is held to a deadline only where the venue pushes on subscribe or by a timer; else
- * the connection as a whole is, which must deliver something.
+ * detector_start.c - the first data that does not come. Acknowledged is not delivered: in April
+ * 2026 USD-M went on acknowledging streams on routes that no longer served them. A stream is held
+ * to a deadline only where the venue pushes on subscribe or by a timer; else the connection as a
+ * whole is, which must deliver something.
  */
 #include "core/detector_state.h"
 
@@ -21,7 +22,8 @@ static uint64_t leg_wait_ns(const struct detector *detector, const struct leg *l
     return two_periods_ns > wait_ns ? two_periods_ns : wait_ns;
 }
 
-/* Account streams may be silent for days. A connection whose one stream has a deadline of its own is judged by that. */
+/* Account streams may be silent for days. A connection whose one stream has a deadline of its
+ * own is judged by that. */
 static bool carrier_must_deliver(const struct detector *detector, const struct carrier *carrier)
 {
     uint32_t others = 0;
@@ -35,7 +37,8 @@ static bool carrier_must_deliver(const struct detector *detector, const struct c
     return carrier->leg_count == 0 || (others > 0 && !is_single);
 }
 
-/* Starts (or starts again, after our own stall) the clocks of everything on it that has not begun. */
+/* Starts (or starts again, after our own stall) the clocks of everything on it that has not
+ * begun. */
 void start_arm(struct detector *detector, struct carrier *carrier, uint64_t from_ns)
 {
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
@@ -66,7 +69,7 @@ void start_disarm(struct detector *detector, struct carrier *carrier)
     }
 }
 
-/* ---- what did not come --------------------------------------------------------------------------------------------------- */
+/* ---- what did not come ----------------------------------------------------------------------- */
 
 static uint64_t other_routes_since(const struct detector *detector, const struct carrier *carrier)
 {
@@ -147,7 +150,8 @@ void leg_never_started(struct detector *detector, struct leg *leg, uint64_t at_n
     leg_accuse(detector, leg, &missing);
 }
 
-/* Accuses each leg that has not begun and, with by_ack, was not acknowledged either. Returns how many. */
+/* Accuses each leg that has not begun and, with by_ack, was not acknowledged either. Returns
+ * how many. */
 static uint32_t legs_accuse(struct detector *detector,
                             struct carrier *carrier,
                             bool by_ack,
@@ -172,7 +176,8 @@ static uint32_t legs_accuse(struct detector *detector,
     return accused;
 }
 
-/* A stream that delivers needs no acknowledgement any more; one that has neither is missing from the inventory. */
+/* A stream that delivers needs no acknowledgement any more; one that has neither is missing
+ * from the inventory. */
 void acks_missing(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     carrier->acks_due_ns = DEADLINE_NEVER;
@@ -201,7 +206,8 @@ static void inventory_raise(struct detector *detector,
     fault_raise(detector, &carrier->faults[CARRIER_INVENTORY], &missing);
 }
 
-/* The venue listed what it serves on this connection: short of ours, each silent one is accused if that explains it. */
+/* The venue listed what it serves on this connection: short of ours, each silent one is accused
+ * if that explains it. */
 void inventory_apply(struct detector *detector,
                      struct carrier *carrier,
                      uint64_t listed,
@@ -243,7 +249,7 @@ void refusal_apply(struct detector *detector,
     leg_accuse(detector, leg, &missing);
 }
 
-/* ---- what came ------------------------------------------------------------------------------------------------------------ */
+/* ---- what came ------------------------------------------------------------------------------- */
 
 /* Passes the first-data verdicts due before a frame of this leg at until_ns. */
 void start_settle(struct detector *detector,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_tick.c - watermarks, and the verdicts that time alone passes. No verdict past the watermark: a deadline at T is missed only
- * once every leg concerned is known drained up to T.
+ * detector_tick.c - watermarks, and the verdicts that time alone passes. No verdict past the
+ * watermark: a deadline at T is missed only once every leg concerned is known drained up to T.
  */
 #include "core/detector_state.h"
 
-/* ---- up to when what we know is all there is ----------------------------------------------------------------------------- */
+/* ---- up to when what we know is all there is ------------------------------------------------- */
 
 static uint64_t drained_ns(const struct carrier *carrier)
 {
@@ -63,7 +63,7 @@ void detector_watermark(struct detector *detector,
     }
 }
 
-/* ---- SILENT ---------------------------------------------------------------------------------------------------------------- */
+/* ---- SILENT ---------------------------------------------------------------------------------- */
 
 /* Silence counts from from_ns; 0: it does not count at all until the next frame. */
 void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns)
@@ -114,7 +114,7 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
     silence_arm(detector, stream, at_ns);
 }
 
-/* ---- the tick --------------------------------------------------------------------------------------------------------------- */
+/* ---- the tick -------------------------------------------------------------------------------- */
 
 static uint64_t earlier_of(uint64_t a, uint64_t b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * detector_user.c - account streams: leased by their key and their socket, judged by the countdown from the last extend that
- * succeeded. Source: Binance docs, USD-M user data streams.
+ * detector_user.c - account streams: leased by their key and their socket, judged by the countdown
+ * from the last extend that succeeded. Source: Binance docs, USD-M user data streams.
  */
 #include "core/detector_state.h"
 
@@ -26,7 +26,8 @@ static uint64_t since_extend_ns(const struct stream *stream, uint64_t at_ns)
     return extended_ns != 0 && at_ns > extended_ns ? at_ns - extended_ns : 0;
 }
 
-/* News of the key comes by another way than frames: a lapse is found only as far as the socket is known drained. */
+/* News of the key comes by another way than frames: a lapse is found only as far as the socket
+ * is known drained. */
 static void user_extend_lease(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {
     const struct detector_policy *policy = &detector->policy;
@@ -88,7 +89,7 @@ void user_socket(struct detector *detector, struct stream *stream)
     }
 }
 
-/* ---- the key ------------------------------------------------------------------------------------------------------------- */
+/* ---- the key --------------------------------------------------------------------------------- */
 
 static void key_due_set(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {

@@ -22,8 +22,8 @@ static void floor_set(struct envelope *envelope, int64_t floor_ns, uint64_t recv
     envelope->anchored = true;
 }
 
-/* The floor as far as it may have risen by now. It is computed from where it was last set, so that no number of frames can lose a
- * fraction of the rise. */
+/* The floor as far as it may have risen by now. It is computed from where it was last set, so
+ * that no number of frames can lose a fraction of the rise. */
 static int64_t floor_at(const struct envelope *envelope, uint64_t recv_mono_ns)
 {
     if (recv_mono_ns <= envelope->floor_recv_ns) {
@@ -54,8 +54,8 @@ void envelope_anchor_on_frames(struct envelope *envelope)
     }
 }
 
-/* Far below: a faster path does not explain it. Either the venue's clock stepped, and all that follow agree, or one frame's
- * time is nonsense. */
+/* Far below: a faster path does not explain it. Either the venue's clock stepped, and all that
+ * follow agree, or one frame's time is nonsense. */
 static bool jump_confirmed(struct envelope *envelope, int64_t sample_ns)
 {
     const bool first = envelope->run_count == 0;

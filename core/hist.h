@@ -28,15 +28,16 @@ void hist_init(struct flatline_histogram *hist,
                uint64_t unit_ns,
                uint64_t max_ns);
 
-/* The arithmetic of the HDR histogram, so that percentiles agree with its tools to the last bit: unit_ns is rounded down to a
- * power of two; values below 2^sub_bucket_bits units have buckets of one unit, each further doubling half as many of twice the width. */
+/* The arithmetic of the HDR histogram, so that percentiles agree with its tools to the last
+ * bit: unit_ns is rounded down to a power of two; values below 2^sub_bucket_bits units have
+ * buckets of one unit, each further doubling half as many of twice the width. */
 static inline uint32_t hist_floor_log2(uint64_t value)
 {
     return 63U - (uint32_t)__builtin_clzll(value | 1);
 }
 
-/** Records one value; values beyond the range count in the last bucket (max_ns stays exact), a full count stays full. Cost: about 2 ns,
- *  no branch on the value's size. One writer. */
+/** Records one value; values beyond the range count in the last bucket (max_ns stays exact), a
+ *  full count stays full. Cost: about 2 ns, no branch on the value's size. One writer. */
 static inline void hist_record(struct flatline_histogram *hist, uint64_t value_ns)
 {
     const uint32_t bits = hist->sub_bucket_bits;

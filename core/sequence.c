@@ -32,7 +32,8 @@ static bool has_prev(const struct event *event, uint64_t id)
            (uint64_t)event->data.prev_id == id;
 }
 
-/* Spot docs: U == previous u + 1. Futures docs: pu == previous u. OKX docs: prevSeqId == previous seqId. */
+/* Spot docs: U == previous u + 1. Futures docs: pu == previous u. OKX docs: prevSeqId ==
+ * previous seqId. */
 static bool
 is_chained(const struct sequence *sequence, enum stream_chain chain, const struct event *event)
 {
@@ -49,7 +50,8 @@ is_chained(const struct sequence *sequence, enum stream_chain chain, const struc
     return true;
 }
 
-/* OKX docs: an id equal to its prevSeqId on empty sides is the keep-alive; snapshot channels send their latest again. */
+/* OKX docs: an id equal to its prevSeqId on empty sides is the keep-alive; snapshot channels
+ * send their latest again. */
 static bool is_word_of_no_change(const struct stream_traits *traits,
                                  const struct event *event,
                                  uint64_t since_last_ns)

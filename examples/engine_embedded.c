@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * engine_embedded.c - an engine that runs the sentinel in its own process instead of beside it, and quotes only while its gate
- * is fresh.
+ * engine_embedded.c - an engine that runs the sentinel in its own process instead of beside it,
+ * and quotes only while its gate is fresh.
  *
  *     engine_embedded CONFIG SEGMENT GATE SECONDS
  *
- * The three threads of the sentinel are deaf to signals; this program's handlers, mask and environment are its own. The leases
- * are read as any other process would read them: a neighbour engine may use the same segment.
+ * The three threads of the sentinel are deaf to signals; this program's handlers, mask and
+ * environment are its own. The leases are read as any other process would read them: a neighbour
+ * engine may use the same segment.
  */
 #include <flatline/flatline.h>
 #include <flatline/sentinel.h>
@@ -22,7 +23,8 @@ static void log_print(struct flatline_sentinel *sentinel)
     }
 }
 
-/* Spins over the gate until `until`, and tells each time it opens or closes. Returns how often it was seen open. */
+/* Spins over the gate until `until`, and tells each time it opens or closes. Returns how often
+ * it was seen open. */
 static unsigned long
 quote(struct flatline_sentinel *sentinel, const struct flatline_gate *gate, uint64_t until_mono_ns)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * toy_engine.c - the smallest market maker that respects a gate: it "quotes" every millisecond while the gate is fresh, pulls its
- * quotes the moment it is not, and prints one JSON line at each change.
+ * toy_engine.c - the smallest market maker that respects a gate: it "quotes" every millisecond
+ * while the gate is fresh, pulls its quotes the moment it is not, and prints one JSON line at each
+ * change.
  *
  *     toy_engine [SEGMENT] GATE
  *
- * A line: {"mono_ns":..,"gate":"open"|"closed","why":"...","quotes":n}. Stop it with SIGINT or SIGTERM.
+ * A line: {"mono_ns":..,"gate":"open"|"closed","why":"...","quotes":n}. Stop it with SIGINT or
+ * SIGTERM.
  */
 #include "flatline/flatline.h"
 
@@ -62,7 +64,8 @@ static void quote(struct flatline *reader, struct flatline_gate *gate)
     uint64_t quotes = 0;
     bool open = false;
     while (!stop_requested) {
-        /* Not fresh is believed only after a second look: the sentinel may merely have been restarted. */
+        /* Not fresh is believed only after a second look: the sentinel may merely have been
+         * restarted. */
         const bool fresh = flatline_gate_fresh(gate, flatline_now_mono_ns()) ||
                            flatline_look_gate(reader, gate, flatline_now_mono_ns());
         if (fresh != open) {

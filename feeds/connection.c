@@ -153,7 +153,7 @@ void connection_end(struct connection *connection,
     end(connection, how, code, text, strlen(text));
 }
 
-/* ---- sending ---- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* Gives the socket what it takes. A failure is only noted: how the connection ended is told by the
  * reading side. */
@@ -268,7 +268,7 @@ int connection_flush(struct connection *connection)
     return connection->is_ended ? -EPIPE : 0;
 }
 
-/* ---- receiving ---- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Control frames are answered before the caller hears of them. */
 static void answer_ping(struct connection *connection, const struct websocket_message *ping)
@@ -471,7 +471,7 @@ enum connection_status connection_read(struct connection *connection,
     return status;
 }
 
-/* ---- looking ---- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 int connection_fd(const struct connection *connection)
 {

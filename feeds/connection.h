@@ -31,7 +31,8 @@ struct link_report {
     enum link_end how;
     int32_t code;            /* as enum link_end says */
     uint64_t retry_after_ns; /* LINK_END_HTTP: the answer's Retry-After, 0 = none */
-    /* Close reason, HTTP status line, TLS or system error; NUL-terminated, no control characters. */
+    /* Close reason, HTTP status line, TLS or system error; NUL-terminated, no control
+     * characters. */
     char text[LINK_TEXT_BYTES];
 };
 
@@ -41,9 +42,9 @@ enum connection_status {
     CONNECTION_DRAINED,
     /* The read budget is spent: not drained, call again without polling. */
     CONNECTION_BUDGET,
-    /* Not drained: on_message refused a message (it is offered again, same stamp, at the next call),
-     * or TLS must write first. Call again at the next pass without asking epoll: bytes already taken
-     * from the socket do not make it readable. */
+    /* Not drained: on_message refused a message (it is offered again, same stamp, at the next
+     * call), or TLS must write first. Call again at the next pass without asking epoll: bytes
+     * already taken from the socket do not make it readable. */
     CONNECTION_BLOCKED,
     /* Ended: see connection_report(); only connection_destroy() makes sense now. */
     CONNECTION_CLOSED,
@@ -159,8 +160,8 @@ struct connection_tcp {
     uint32_t rtt_variance_us;
     uint32_t retransmits;      /* of the segment now in flight */
     uint32_t unacked_segments; /* sent and not acknowledged */
-    uint32_t
-        last_data_recv_ms; /* since; misleads after a closed window, see facts of the transport */
+    /* since; misleads after a closed window, see facts of the transport */
+    uint32_t last_data_recv_ms;
     uint32_t last_ack_recv_ms;
     uint64_t bytes_received;
     uint64_t bytes_acked;

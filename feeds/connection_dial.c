@@ -62,7 +62,7 @@ struct dial {
     size_t answer_bytes;
 };
 
-/* ---- outcomes ---- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 4, 5))) static enum dial_status
 fail(struct dial *dial, enum link_end how, int32_t code, const char *format, ...)
@@ -125,7 +125,7 @@ static void close_socket(struct dial *dial)
     dial->fd = -1;
 }
 
-/* ---- phases: each returns true when the next may run at once ---- */
+/* ---- phases: each returns true when the next may run at once --------------------------------- */
 
 static bool set_options(int fd, const struct dial *dial)
 {
@@ -365,7 +365,7 @@ enum dial_status dial_advance(struct dial *dial, uint64_t now_mono_ns)
     return dial->status;
 }
 
-/* ---- starting ---- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 /* "127.0.0.1", "127.0.0.1:9443", "::1", "[::1]", "[::1]:9443": a numeric address with or without a
  * port of its own. */
@@ -481,7 +481,7 @@ int dial_start(const struct dial_params *params, uint64_t now_mono_ns, struct di
     return 0;
 }
 
-/* ---- looking ---- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 int dial_fd(const struct dial *dial)
 {

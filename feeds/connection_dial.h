@@ -18,7 +18,8 @@
 
 struct dial; /* opaque: connection_dial.c */
 
-/* One trust store, shared by any number of dials of one thread; outlives them and their connections. */
+/* One trust store, shared by any number of dials of one thread; outlives them and their
+ * connections. */
 struct dial_tls; /* opaque: connection_tls.c */
 
 /** Makes the TLS side: trusts ca_file alone, or the system's store where it is NULL.

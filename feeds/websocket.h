@@ -45,8 +45,8 @@ struct websocket_message {
     const uint8_t *bytes;
     size_t size_bytes;
     enum websocket_opcode opcode; /* never CONTINUATION */
-    uint16_t
-        close_code; /* CLOSE only: as the peer wrote it, or 1005. bytes is then the reason alone */
+    /* CLOSE only: as the peer wrote it, or 1005. bytes is then the reason alone */
+    uint16_t close_code;
     bool was_fragmented; /* joined from several frames, and so copied */
 };
 

@@ -28,7 +28,7 @@ static void rest_tell(FILE *out, uint32_t count)
     }
 }
 
-/* ---- connections -------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void line_describe(const struct config *config, const struct plan_line *line, FILE *out)
 {
@@ -70,7 +70,7 @@ static void connections_describe(const struct config *config, const struct plan 
     rest_tell(out, plan->line_count);
 }
 
-/* ---- streams and gates -------------------------------------------------------------------------- */
+/* ---- streams and gates ----------------------------------------------------------------------- */
 
 #define CLASS_NAME(number, name, text) [number] = text,
 static const char *const class_names[] = {FLATLINE_CLASSES(CLASS_NAME)};
@@ -134,7 +134,7 @@ static void gates_describe(const struct config *config, FILE *out)
     rest_tell(out, config->gate_count);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Sizes for people: exact where it is short, else rounded up to KiB. */
 static const char *rounded_text(uint64_t bytes, char text[VALUE_TEXT_BYTES])

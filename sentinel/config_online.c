@@ -77,7 +77,7 @@ struct listing {
     size_t count;
 };
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 struct asked {
     bool is_answered;
@@ -131,7 +131,7 @@ static json_t *list_fetch(struct rest *rest, const struct list *list, FILE *out)
     return asked.body;
 }
 
-/* ---- one venue's instruments -------------------------------------------------------------------- */
+/* ---- one venue's instruments ----------------------------------------------------------------- */
 
 static int instrument_compare(const void *left, const void *right)
 {
@@ -194,7 +194,7 @@ listing_fetch(struct listing *listing, struct rest *rest, enum flatline_venue ve
     return 0;
 }
 
-/* ---- streams against them ----------------------------------------------------------------------- */
+/* ---- streams against them -------------------------------------------------------------------- */
 
 /* Streams of one listed instrument. Not so: the account's, all symbols at once, OKX's
  * instrument types, and its options, which end in -C or -P and were not asked for. */

@@ -20,7 +20,8 @@
 
 void control_tell(struct control *control, const struct event *event)
 {
-    /* A full ring is counted in it; the judge drains within milliseconds, so one would have to be stopped for thousands of these. */
+    /* A full ring is counted in it; the judge drains within milliseconds, so one would have to
+     * be stopped for thousands of these. */
     (void)ring_push(control->setup.to_judge, event);
     if (control->setup.config->wait == THREAD_BLOCK) {
         (void)wakeup_signal(&control->setup.words->judge.asleep);
@@ -46,7 +47,8 @@ void control_error(struct control *control, const char *format, ...)
     va_end(arguments);
 }
 
-/* wss://host[:port] -> host, port. The configuration has checked the shape; this checks what it uses. */
+/* wss://host[:port] -> host, port. The configuration has checked the shape; this checks what it
+ * uses. */
 static int url_split(const char *url, char *host, uint16_t *ret_port)
 {
     const char *start = strstr(url, "://");

@@ -181,7 +181,8 @@ static void side_close(struct control *control, struct control_line *line, uint3
     dial_word(control, line, side, FLATLINE_CONNECTION_DRAINING);
 }
 
-/* Make before break: the old connection goes only once the new one carries the streams. A private line has no data to wait for. */
+/* Make before break: the old connection goes only once the new one carries the streams. A
+ * private line has no data to wait for. */
 static void
 successor_watch(struct control *control, struct control_line *line, uint64_t now_mono_ns)
 {
@@ -197,7 +198,8 @@ successor_watch(struct control *control, struct control_line *line, uint64_t now
         if (age < SUCCESSOR_PATIENCE_NS) {
             return;
         }
-        /* Out of patience. If the old one has had data meanwhile the new one is no good; if both were quiet, so is the market. */
+        /* Out of patience. If the old one has had data meanwhile the new one is no good; if
+         * both were quiet, so is the market. */
         if (load_relaxed(&old->epoch_data) > line->live_data_then &&
             load_relaxed(&fresh->epoch_data) == 0) {
             loser = line->successor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * control_time.c - where a venue's clock stands against ours: the best of a few REST round trips, its midpoint taken as the moment
- * of the server's answer.
+ * control_time.c - where a venue's clock stands against ours: the best of a few REST round trips,
+ * its midpoint taken as the moment of the server's answer.
  */
 #include "sentinel/control_private.h"
 

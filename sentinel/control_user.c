@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * control_user.c - the USD-M listenKey: asks what listen_key.c says, tells the judge what came of it, moves the private connection to a
- * new key. Facts: Binance docs, USD-M User Data Streams; weight 1 a request, no signature, the API key alone.
+ * control_user.c - the USD-M listenKey: asks what listen_key.c says, tells the judge what came of
+ * it, moves the private connection to a new key. Facts: Binance docs, USD-M User Data Streams;
+ * weight 1 a request, no signature, the API key alone.
  */
 #include "sentinel/control_private.h"
 
@@ -89,7 +90,8 @@ static void news_tell(struct control *control, enum event_kind kind, int64_t cod
     control_tell(control, &event);
 }
 
-/* The private socket is tied to its key: a new key is a new socket, made before the old one is closed. */
+/* The private socket is tied to its key: a new key is a new socket, made before the old one is
+ * closed. */
 static void socket_renew(struct control *control)
 {
     control->key.reconnect = false;
@@ -161,7 +163,8 @@ void user_step(struct control *control, uint64_t now_mono_ns)
         control->key_asked = ask;
         return;
     }
-    /* All calls in use, or the venue is silenced: that is a failure to extend, and the countdown goes on. */
+    /* All calls in use, or the venue is silenced: that is a failure to extend, and the
+     * countdown goes on. */
     const uint64_t silent_until = rest_silenced_until(control->rest, FLATLINE_VENUE_BINANCE_USDM);
     const struct listen_key_answer none = {
         .asked = ask,

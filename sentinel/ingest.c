@@ -158,7 +158,8 @@ static void pass_begin(struct ingest *ingest)
     ingest->has_backlog = false;
 }
 
-/* The stall goes into the ring before anything read in this pass. false: the ring is full, so nothing may be read. */
+/* The stall goes into the ring before anything read in this pass. false: the ring is full, so
+ * nothing may be read. */
 static bool stall_report(struct ingest *ingest)
 {
     if (ingest->stall_from_ns == 0) {
@@ -194,7 +195,8 @@ static void order_obey(struct ingest *ingest, const struct handover *order)
     watermark_begin(&ingest->setup.words->watermarks[order->slot], order->epoch);
     slot_adopt(slot, order->connection, order->epoch, ingest->pass_mono_ns);
     slot->epoll_events = connection_events(slot->connection);
-    /* A failure here (out of memory, of watches) leaves a connection nobody polls: end it at once, so that control knows. */
+    /* A failure here (out of memory, of watches) leaves a connection nobody polls: end it at
+     * once, so that control knows. */
     if (epoll_add(ingest, connection_fd(slot->connection), slot->epoll_events, order->slot) != 0) {
         connection_end(slot->connection, LINK_END_ERROR, errno, "epoll_ctl");
         slot->ended = true;
@@ -210,7 +212,8 @@ static void orders_take(struct ingest *ingest)
     }
 }
 
-/* Asks the kernel what can be read. A socket it does not name is empty: there is room for all of them. */
+/* Asks the kernel what can be read. A socket it does not name is empty: there is room for all
+ * of them. */
 static void kernel_ask(struct ingest *ingest, int timeout_ms)
 {
     const int count =
@@ -332,15 +335,16 @@ static void pass_publish(struct ingest *ingest)
             watermark_advance(&words->watermarks[i], ingest->pass_mono_ns);
         }
     }
-    /* ORDER ingest.pass, release: after the watermarks. Pairs with the judge's acquire: a judge that sees this pass beyond its
-     * deadline finds the watermarks beyond it too. */
+    /* ORDER ingest.pass, release: after the watermarks. Pairs with the judge's acquire: a judge
+     * that sees this pass beyond its deadline finds the watermarks beyond it too. */
     store_release(&words->ingest.pass_mono_ns, ingest->pass_mono_ns);
     count_relaxed(&words->ingest.passes, 1);
     if (ingest->allocated != NULL) {
         store_relaxed(&words->ingest.allocated_bytes,
                       *ingest->allocated - ingest->allocated_at_start);
     }
-    /* ORDER judge.deadline, acquire: pairs with the judge's release; a stale one costs a wake-up, not a verdict. */
+    /* ORDER judge.deadline, acquire: pairs with the judge's release; a stale one costs a
+     * wake-up, not a verdict. */
     if (!ingest->spins &&
         ingest->pass_mono_ns >= load_acquire(&words->judge.next_deadline_mono_ns)) {
         judge_wake(ingest);
@@ -361,8 +365,8 @@ void ingest_pass(struct ingest *ingest)
     pass_publish(ingest);
 }
 
-/* Blocks until something can be read, a deadline has come, or SLEEP_MAX_MS have passed; serves what was reported. No watermark
- * moves: the kernel was asked before the stamp. */
+/* Blocks until something can be read, a deadline has come, or SLEEP_MAX_MS have passed; serves
+ * what was reported. No watermark moves: the kernel was asked before the stamp. */
 static void ingest_sleep(struct ingest *ingest)
 {
     kernel_ask(ingest, SLEEP_MAX_MS);

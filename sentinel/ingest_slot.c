@@ -40,10 +40,12 @@ void slot_adopt(struct ingest_slot *slot,
     slot->acks_seen = 0;
     slot->inventory_sent = slot->line->inventory == NULL;
     slot->request_due_ns = slot->line->request_count > 0 ? now_mono_ns : SLOT_NEVER;
-    /* The first ping soon: it is the first proof of a private socket, and the first round trip of any other. */
+    /* The first ping soon: it is the first proof of a private socket, and the first round trip
+     * of any other. */
     slot->ping_due_ns = slot->line->user_data ? now_mono_ns : now_mono_ns + SLOT_FIRST_PING_NS;
     slot->pong_due_ns = SLOT_NEVER;
-    /* facts: whether OKX answers RFC 6455 pings is unconfirmed; its text ping is what condemns it */
+    /* facts: whether OKX answers RFC 6455 pings is unconfirmed; its text ping is what condemns
+     * it */
     slot->pongs_proven = slot->text_ping_idle_ns == 0;
     slot->last_recv_mono_ns = now_mono_ns;
     slot->text_ping_due_ns =
@@ -85,7 +87,8 @@ bool slot_report_end(struct ingest_slot *slot, uint64_t now_mono_ns)
     return ring_push(slot->to_judge, &down);
 }
 
-/* What control acts on. It may be busy: a lost copy costs an early rotation, or a key check by the next PUT. */
+/* What control acts on. It may be busy: a lost copy costs an early rotation, or a key check by
+ * the next PUT. */
 static void control_copy(struct ingest_slot *slot, const struct event *event)
 {
     const bool wanted = event->kind == EVENT_NOTICE || event->kind == EVENT_KEY_EXPIRED ||
@@ -171,7 +174,8 @@ bool slot_on_message(void *user, const struct websocket_message *message, uint64
     return taken;
 }
 
-/* Subscribe requests, one a spacing; then, all acknowledged or long enough waited, what does the venue think we have? */
+/* Subscribe requests, one a spacing; then, all acknowledged or long enough waited, what does
+ * the venue think we have? */
 static int requests_send(struct ingest_slot *slot, uint64_t now_mono_ns)
 {
     const struct plan_line *line = slot->line;

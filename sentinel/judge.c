@@ -34,8 +34,8 @@ struct judge {
     struct flatline_histogram **round_trip;
     struct event batch[BATCH_EVENTS];
     uint64_t last_pass_ns;
-    uint64_t
-        seen_pass_ns; /* ingest's pass that the watermarks we last loaded are at least as new as */
+    /* ingest's pass that the watermarks we last loaded are at least as new as */
+    uint64_t seen_pass_ns;
     uint64_t house_due_ns;
     uint64_t lines_due_ns;
     uint64_t published_deadline_ns;
@@ -56,7 +56,8 @@ const char *const *judge_counter_names(uint32_t *ret_count)
     return COUNTER_NAMES;
 }
 
-/* A preemption between its two readings makes the difference smaller, never larger: the largest of a few is the true one. */
+/* A preemption between its two readings makes the difference smaller, never larger: the largest
+ * of a few is the true one. */
 static uint64_t suspended_now(void)
 {
     uint64_t largest = 0;
@@ -119,7 +120,8 @@ static void findings_publish(struct judge *judge)
     }
 }
 
-/* What changed besides the lease of the frame just applied: details, and leases revoked, reopened or extended by other news. */
+/* What changed besides the lease of the frame just applied: details, and leases revoked,
+ * reopened or extended by other news. */
 static void changes_publish(struct judge *judge)
 {
     uint32_t stream = detector_next_changed(judge->setup.detector);
@@ -164,7 +166,8 @@ static void event_apply(struct judge *judge, const struct event *event)
 /* Everything that was in a ring when we came. Bounded: by the ring's capacity. */
 static uint64_t ring_drain(struct judge *judge, struct ring *ring)
 {
-    /* ORDER ring.publish, acquire: what ingest pushed before the watermarks we hold lies before this head. */
+    /* ORDER ring.publish, acquire: what ingest pushed before the watermarks we hold lies before
+     * this head. */
     const uint64_t target = load_acquire(&ring->head);
     const uint64_t start = load_relaxed(&ring->tail);
     for (uint64_t left = target - start; left > 0;) {
@@ -212,8 +215,9 @@ static void verdicts_pass(struct judge *judge, uint64_t now_mono_ns)
             detector_watermark(detector, i, (uint16_t)mark->epoch, mark->drained_mono_ns);
         }
     }
-    /* Nor beyond ingest's pass: a slot without a socket is drained by definition, but only as far as ingest has looked - it may have
-     * taken over a new connection since, whose UP we have not seen. */
+    /* Nor beyond ingest's pass: a slot without a socket is drained by definition, but only as
+     * far as ingest has looked - it may have taken over a new connection since, whose UP we
+     * have not seen. */
     const uint64_t limit = now_mono_ns < judge->seen_pass_ns ? now_mono_ns : judge->seen_pass_ns;
     bool more = true;
     for (uint32_t i = 0; i < TICKS_MAX && more; i++) {
@@ -235,7 +239,8 @@ self_event(struct judge *judge, enum event_kind kind, uint64_t now_mono_ns, uint
     changes_publish(judge);
 }
 
-/* CLOCK_MONOTONIC stands still while the machine sleeps, so no gap betrays it; only this difference does. */
+/* CLOCK_MONOTONIC stands still while the machine sleeps, so no gap betrays it; only this
+ * difference does. */
 static void suspend_check(struct judge *judge, uint64_t now_mono_ns)
 {
     const uint64_t suspended = clock_suspended_ns();
@@ -254,7 +259,8 @@ static uint64_t slot_state(const struct words *words, uint32_t slot)
     return dialling == FLATLINE_CONNECTION_DRAINING ? dialling : FLATLINE_CONNECTION_UP;
 }
 
-/* For people: copies ingest's and control's words into the segment. Relaxed throughout: each word is meaningful by itself. */
+/* For people: copies ingest's and control's words into the segment. Relaxed throughout: each
+ * word is meaningful by itself. */
 static void lines_publish(struct judge *judge)
 {
     const struct words *words = judge->setup.words;
@@ -323,9 +329,10 @@ static void house_keep(struct judge *judge, uint64_t now_mono_ns)
     }
 }
 
-/* A verdict needs an ingest pass behind its deadline, so a sleeping ingest must wake at it. The judge sets the timer, because only it
- * knows in time: had ingest to look, it would go back to sleep before the judge, just woken by it, has found the next one.
- * Deadlines far away wait: the judge wakes every SLEEP_MAX_NS anyway. */
+/* A verdict needs an ingest pass behind its deadline, so a sleeping ingest must wake at it. The
+ * judge sets the timer, because only it knows in time: had ingest to look, it would go back to
+ * sleep before the judge, just woken by it, has found the next one. Deadlines far away wait:
+ * the judge wakes every SLEEP_MAX_NS anyway. */
 static void deadline_publish(struct judge *judge, uint64_t now_mono_ns)
 {
     const uint64_t next = detector_next_deadline(judge->setup.detector);

@@ -18,7 +18,8 @@ enum listen_key_ask listen_key_due(const struct listen_key *key, uint64_t now_mo
     return key->key[0] == '\0' || key->doubted ? LISTEN_KEY_POST : LISTEN_KEY_PUT;
 }
 
-/* Doubling, and never slower than the ordinary extend where that is shorter: a failed PUT is a reason to hurry. */
+/* Doubling, and never slower than the ordinary extend where that is shorter: a failed PUT is a
+ * reason to hurry. */
 static uint64_t retry_ns(const struct listen_key *key)
 {
     const uint32_t doublings =

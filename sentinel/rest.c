@@ -63,7 +63,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 static const struct lws_protocols PROTOCOLS[] = {
     {.name = "rest", .callback = on_event, .rx_buffer_size = READ_BYTES}, {.name = NULL}};
 
-/* ---- answers ---------------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void venue_silence(struct rest_venue *venue, struct rest_answer *answer)
 {
@@ -80,7 +80,8 @@ static void venue_silence(struct rest_venue *venue, struct rest_answer *answer)
     venue->silenced_until_ns = clock_mono_ns() + answer->retry_after_ns;
 }
 
-/* What the asker will be told, by rest_service(): never from inside its own question. The first answer counts. */
+/* What the asker will be told, by rest_service(): never from inside its own question. The first
+ * answer counts. */
 static void call_answer(struct call *call, const char *text)
 {
     if (call->answered) {
@@ -105,7 +106,7 @@ static void call_free(struct call *call)
     call->state = CALL_FREE;
 }
 
-/* ---- libwebsockets ----------------------------------------------------------------------------------------------- */
+/* ---- libwebsockets --------------------------------------------------------------------------- */
 
 static int
 header_add(struct lws *wsi, const char *name, const char *value, uint8_t **cursor, uint8_t *end)
@@ -236,7 +237,7 @@ static int call_connect(struct call *call, const char *address)
     return 0;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void lookup_follow(struct call *call)
 {
@@ -262,9 +263,10 @@ static void lookup_follow(struct call *call)
     }
 }
 
-/* ---- the face ------------------------------------------------------------------------------------------------------ */
+/* ---- the face -------------------------------------------------------------------------------- */
 
-/* What libwebsockets would print is its business only where the program has chosen so: its untouched default is silenced. */
+/* What libwebsockets would print is its business only where the program has chosen so: its
+ * untouched default is silenced. */
 static void lws_hush(void)
 {
     const bool untouched = lwsl_visible(LLL_ERR) && lwsl_visible(LLL_WARN) &&
@@ -440,7 +442,8 @@ int rest_ask(struct rest *rest, const struct rest_request *request, uint64_t now
     }
     int result = call->body != NULL ? 0 : -ENOMEM;
     if (result == 0) {
-        /* A failure to connect comes by the callback, now or later: for the caller both are an answer. */
+        /* A failure to connect comes by the callback, now or later: for the caller both are an
+         * answer. */
         if (venue->address[0] != '\0') {
             (void)call_connect(call, venue->address);
         } else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sentinel.c - flatline_start and flatline_stop: allocates everything, wires the rooms, starts the threads. After it nothing on
- * the hot threads allocates.
+ * sentinel.c - flatline_start and flatline_stop: allocates everything, wires the rooms, starts the
+ * threads. After it nothing on the hot threads allocates.
  */
 #include "flatline/sentinel.h"
 
@@ -131,7 +131,8 @@ static int names_make(struct flatline_sentinel *sentinel)
         struct span channel;
         if (!names_split(config->streams[i].name, &venue, &symbol, &channel) ||
             names_intern(sentinel->names, venue, symbol, channel) != i) {
-            return -EINVAL; /* the configuration has no duplicates, so the table's order is its order */
+            /* the configuration has no duplicates, so the table's order is its order */
+            return -EINVAL;
         }
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * words.h - what the three threads share besides the rings. Every line has one writer; the others load.
+ * words.h - what the three threads share besides the rings. Every line has one writer; the others
+ * load.
  */
 #ifndef FLATLINE_SENTINEL_WORDS_H
 #define FLATLINE_SENTINEL_WORDS_H
@@ -11,16 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How far one slot is known to be drained, and under which of its lives. Written by ingest, several to a line. */
+/* How far one slot is known to be drained, and under which of its lives. Written by ingest,
+ * several to a line. */
 struct watermark {
     uint64_t epoch;
     uint64_t drained_mono_ns;
 };
 
-/** Ingest, when a slot gets a connection: the old life's watermark must never be read as the new one's. */
+/** Ingest, when a slot gets a connection: the old life's watermark must never be read as the
+ *  new one's. */
 static inline void watermark_begin(struct watermark *mark, uint64_t epoch)
 {
-    /* ORDER watermark.epoch, release: whoever sees the new epoch sees this zero, or what the new life stored later. */
+    /* ORDER watermark.epoch, release: whoever sees the new epoch sees this zero, or what the
+     * new life stored later. */
     store_release(&mark->drained_mono_ns, 0);
     store_release(&mark->epoch, epoch);
 }
@@ -28,8 +32,9 @@ static inline void watermark_begin(struct watermark *mark, uint64_t epoch)
 /** Ingest, at the end of a pass. */
 static inline void watermark_advance(struct watermark *mark, uint64_t drained_mono_ns)
 {
-    /* ORDER watermark.drained, release: after the ring's head of every event of this pass, so that a judge who sees this
-     * watermark and then drains the ring has seen all that came before it. */
+    /* ORDER watermark.drained, release: after the ring's head of every event of this pass, so
+     * that a judge who sees this watermark and then drains the ring has seen all that came
+     * before it. */
     store_release(&mark->drained_mono_ns, drained_mono_ns);
 }
 
@@ -37,9 +42,11 @@ static inline void watermark_advance(struct watermark *mark, uint64_t drained_mo
 static inline bool
 watermark_load(const struct watermark *mark, uint64_t *ret_epoch, uint64_t *ret_mono_ns)
 {
-    /* ORDER watermark.epoch, acquire: the drained word loaded next is of this epoch or a later one. */
+    /* ORDER watermark.epoch, acquire: the drained word loaded next is of this epoch or a later
+     * one. */
     const uint64_t epoch = load_acquire(&mark->epoch);
-    /* ORDER watermark.drained, acquire: if it is of a later epoch, the second look below sees that epoch. */
+    /* ORDER watermark.drained, acquire: if it is of a later epoch, the second look below sees
+     * that epoch. */
     const uint64_t drained = load_acquire(&mark->drained_mono_ns);
     if (load_relaxed(&mark->epoch) != epoch) { /* relaxed: ordered behind the acquire above */
         return false;
@@ -78,11 +85,12 @@ struct ingest_words {
     uint64_t wakes;           /* of a sleeping judge */
     uint64_t notices_dropped; /* control's inbox was full */
     uint64_t unsent;          /* requests and pings the send buffer refused */
-    uint64_t
-        allocated_bytes; /* by this thread since it began to run; 0 where jemalloc is not linked */
+    /* by this thread since it began to run; 0 where jemalloc is not linked */
+    uint64_t allocated_bytes;
 };
 
-/* Judge's own lines. What ingest looks at each pass stands apart from what the judge counts each pass. */
+/* Judge's own lines. What ingest looks at each pass stands apart from what the judge counts
+ * each pass. */
 struct judge_words {
     LINE_ALIGNED uint64_t
         next_deadline_mono_ns; /* stored release; ingest wakes the judge behind it */

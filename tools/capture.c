@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One buffer holds the text: whole lines are handed out in place, the unfinished tail moves to the front before each
- * refill. A line is at most CAPTURE_LINE_BYTES_MAX, so the buffer never grows.
+ * One buffer holds the text: whole lines are handed out in place, the unfinished tail moves to the
+ * front before each refill. A line is at most CAPTURE_LINE_BYTES_MAX, so the buffer never grows.
  */
 #include "tools/capture.h"
 
@@ -137,7 +137,8 @@ static int input_fill(struct capture *capture)
     return 0;
 }
 
-/* Adds decompressed text at end. Returns 1 some was added (or may be, next time), 0 the end, or -errno. */
+/* Adds decompressed text at end. Returns 1 some was added (or may be, next time), 0 the end, or
+ * -errno. */
 static int text_decompress(struct capture *capture)
 {
     ZSTD_outBuffer output = {capture->text, capture->end + CAPTURE_REFILL_BYTES, capture->end};
@@ -169,7 +170,8 @@ static int text_copy(struct capture *capture)
 _Static_assert(CAPTURE_INPUT_BYTES <= CAPTURE_REFILL_BYTES,
                "one input buffer of plain text fits one refill");
 
-/* Moves the unfinished line to the front and adds text behind it. Returns 1, 0 at the end, or -errno. */
+/* Moves the unfinished line to the front and adds text behind it. Returns 1, 0 at the end, or
+ * -errno. */
 static int text_refill(struct capture *capture)
 {
     const size_t tail_bytes = capture->end - capture->begin;
@@ -197,8 +199,8 @@ static struct span line_take(struct capture *capture, size_t line_end, size_t ne
     return line;
 }
 
-/* Finds the next line, without its newline. Returns LINE_ENDED, LINE_CUT (a piece of one that is too long), 0 at the end of
- * the file, or -errno. */
+/* Finds the next line, without its newline. Returns LINE_ENDED, LINE_CUT (a piece of one that
+ * is too long), 0 at the end of the file, or -errno. */
 static int line_find(struct capture *capture, struct span *ret_line)
 {
     for (;;) {

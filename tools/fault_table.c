@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Serials are dense, so a slot's place is its serial's distance from the first one kept. Settled slots are dropped from the front.
+ * Serials are dense, so a slot's place is its serial's distance from the first one kept. Settled
+ * slots are dropped from the front.
  */
 #include "tools/fault_table.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * flatlined.c - the side-car: options, signals, systemd and a log around libflatline-sentinel. See flatlined(8).
+ * flatlined.c - the side-car: options, signals, systemd and a log around libflatline-sentinel. See
+ * flatlined(8).
  */
 #include "flatline/sentinel.h"
 
@@ -41,7 +42,8 @@ struct options {
     bool online;
 };
 
-/* systemd's log level as a prefix, so that journald sorts without parsing; plain text at a terminal. */
+/* systemd's log level as a prefix, so that journald sorts without parsing; plain text at a
+ * terminal. */
 __attribute__((format(printf, 2, 3))) static void say(int level, const char *format, ...)
 {
     va_list arguments;
@@ -55,9 +57,10 @@ __attribute__((format(printf, 2, 3))) static void say(int level, const char *for
     va_end(arguments);
 }
 
-/* ---- sd_notify ----------------------------------------------------------------------------------------------------- */
+/* ---- sd_notify ------------------------------------------------------------------------------- */
 
-/* One datagram to $NOTIFY_SOCKET, a path or an abstract name behind '@'. Silent where there is none. */
+/* One datagram to $NOTIFY_SOCKET, a path or an abstract name behind '@'. Silent where there is
+ * none. */
 static void service_notify(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -91,7 +94,7 @@ static uint64_t watchdog_ns(void)
     return strtoull(period, NULL, 10) * NS_PER_US / 2U;
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* Returns -1 to go on, or the exit code. */
 static int options_read(int argument_count, char **arguments, struct options *options)
@@ -146,7 +149,7 @@ static int check(const struct options *options)
     return result == 0 ? EXIT_DONE : result == -EINVAL ? EXIT_USAGE : EXIT_RUN_TIME;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void log_flush(struct flatline_sentinel *sentinel)
 {
@@ -156,7 +159,8 @@ static void log_flush(struct flatline_sentinel *sentinel)
     }
 }
 
-/* Until a signal asks us to leave: prints the log, feeds the watchdog while both hot threads beat. */
+/* Until a signal asks us to leave: prints the log, feeds the watchdog while both hot threads
+ * beat. */
 static void watch(struct flatline_sentinel *sentinel, int signal_fd)
 {
     const uint64_t feed_every_ns = watchdog_ns();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * flatline replay: recordings through codec and detector, as fast as the machine goes. Each file is a replay of its own.
+ * flatline replay: recordings through codec and detector, as fast as the machine goes. Each file
+ * is a replay of its own.
  *
  * Usage errors, the venue that cannot be told among them, are found before anything is printed.
  */
@@ -53,7 +54,7 @@ static const char usage_text[] =
     "\n"
     "Exit: 0 done, 1 a file could not be read to its end, 2 usage or configuration.\n";
 
-/* ---- options ------------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static uint64_t digits_read(const char **text, uint64_t limit)
 {
@@ -64,8 +65,8 @@ static uint64_t digits_read(const char **text, uint64_t limit)
     return value;
 }
 
-/* 3s, 250ms, 1.5s: as in the configuration, and with decimals. Beyond the longest believable lease every reader would refuse
- * what it leads to. */
+/* 3s, 250ms, 1.5s: as in the configuration, and with decimals. Beyond the longest believable
+ * lease every reader would refuse what it leads to. */
 static bool stale_after_parse(const char *text, uint64_t *ret_ns)
 {
     static const struct {
@@ -187,7 +188,7 @@ static int config_take(struct command *command)
     return REPLAY_USAGE;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static const char *capture_error(int status)
 {
@@ -238,7 +239,8 @@ static int venue_guess(const char *path, enum flatline_venue *ret_venue)
     return told ? 1 : status;
 }
 
-/* Decides each file's venue. Returns an enum replay_exit; REPLAY_FAILED: some file cannot be read, ret_readable says which. */
+/* Decides each file's venue. Returns an enum replay_exit; REPLAY_FAILED: some file cannot be
+ * read, ret_readable says which. */
 static int venues_decide(const struct command *command, enum flatline_venue *venues, bool *readable)
 {
     int result = REPLAY_DONE;

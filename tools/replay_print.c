@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * JSON numbers are integers, whole nanoseconds: a parser that reads them as doubles rounds them, one that reads them as
- * integers gets the clock's own value.
+ * JSON numbers are integers, whole nanoseconds: a parser that reads them as doubles rounds them,
+ * one that reads them as integers gets the clock's own value.
  */
 #include "tools/replay_print.h"
 
@@ -13,9 +13,10 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
-/* Bytes of the well-formed UTF-8 sequence at the start of text; 0 = none. Names come from frames nobody vouches for. */
+/* Bytes of the well-formed UTF-8 sequence at the start of text; 0 = none. Names come from
+ * frames nobody vouches for. */
 static size_t utf8_length(const unsigned char *text)
 {
     static const struct {
@@ -193,7 +194,7 @@ static void json_total(const struct replay_printer *printer, const struct replay
     (void)fputs("}\n", printer->out);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 #define TEXT_BYTES 40
 
@@ -337,7 +338,7 @@ static void text_total(const struct replay_printer *printer, const struct replay
                   text_duration(totals->last_ns - totals->first_ns, span));
 }
 
-/* ---- the sink and the summary ---------------------------------------------------------------------------------------------- */
+/* ---- the sink and the summary ---------------------------------------------------------------- */
 
 static void printer_lapse(void *context, const char *stream, uint64_t at_ns, uint64_t until_ns)
 {

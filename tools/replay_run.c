@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Three tables, all indexed from 0 in the order names appear: connections (found by a hash of the id), streams (the codec's
- * names table gives the index, and the detector's agrees), and the legs between them, one bit each.
+ * Three tables, all indexed from 0 in the order names appear: connections (found by a hash of the
+ * id), streams (the codec's names table gives the index, and the detector's agrees), and the legs
+ * between them, one bit each.
  */
 #include "tools/replay_run.h"
 
@@ -59,7 +60,8 @@ struct replay {
     uint32_t note_room;
 };
 
-/* Makes room for one more record in a growing array. Returns the array, or NULL with the old one untouched. */
+/* Makes room for one more record in a growing array. Returns the array, or NULL with the old
+ * one untouched. */
 static void *array_grow(void *array, uint32_t count, uint32_t *room, size_t record_bytes)
 {
     if (count < *room) {
@@ -73,7 +75,7 @@ static void *array_grow(void *array, uint32_t count, uint32_t *room, size_t reco
     return grown;
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------------------ */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static struct detector *detector_start(const struct replay_options *options)
 {
@@ -90,7 +92,8 @@ static struct detector *detector_start(const struct replay_options *options)
     return detector_create(&limits, &policy);
 }
 
-/* Where the configuration watches an account, its events are data; else they have no name and are ignored. */
+/* Where the configuration watches an account, its events are data; else they have no name and
+ * are ignored. */
 static void user_stream_name(struct replay *replay)
 {
     const struct config *config = replay->options->config;
@@ -145,7 +148,7 @@ void replay_destroy(struct replay *replay)
     free(replay);
 }
 
-/* ---- findings -------------------------------------------------------------------------------------------------------- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 static const char *stream_name(const struct replay *replay, uint32_t stream)
 {
@@ -213,9 +216,10 @@ static int findings_take(struct replay *replay)
     return status;
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------------------------ */
 
-/* Moves the clock: what was due by now fires, since the line at now shows that nothing came before it. */
+/* Moves the clock: what was due by now fires, since the line at now shows that nothing came
+ * before it. */
 static int clock_advance(struct replay *replay, uint64_t now_ns)
 {
     if (now_ns <= replay->clock_ns) {
@@ -246,7 +250,7 @@ static int event_apply(struct replay *replay, const struct event *event)
     return findings_take(replay);
 }
 
-/* ---- connections ------------------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 /* Index of a connection, made known to the detector if new. Returns -ENOSPC, -ENOMEM. */
 static int connection_find(struct replay *replay, struct span id)
@@ -302,7 +306,8 @@ static int connection_speaks(struct replay *replay, uint32_t index, uint64_t rec
     return !connection->is_up && recv_ns != 0 ? connection_open(replay, index, recv_ns) : 0;
 }
 
-/* It speaks, but another venue's language: a recording may hold several venues. Nothing is expected of it here. */
+/* It speaks, but another venue's language: a recording may hold several venues. Nothing is
+ * expected of it here. */
 static int connection_babbles(struct replay *replay, uint32_t index, uint64_t recv_ns)
 {
     struct connection *connection = replay->connections[index];
@@ -320,7 +325,7 @@ static int connection_babbles(struct replay *replay, uint32_t index, uint64_t re
     return connection_close(replay, &event);
 }
 
-/* ---- notes of the recorder ---------------------------------------------------------------------------------------------- */
+/* ---- notes of the recorder ------------------------------------------------------------------- */
 
 /* Fills in what only the replay knows, and applies it. */
 static int note_apply(struct replay *replay, struct event *event)
@@ -338,8 +343,8 @@ static int note_apply(struct replay *replay, struct event *event)
     return event_apply(replay, event);
 }
 
-/* Before a frame, the clock passes over each note first; after the last frame it stands. A stall is judged from its start:
- * the silence inside it was our own. */
+/* Before a frame, the clock passes over each note first; after the last frame it stands. A
+ * stall is judged from its start: the silence inside it was our own. */
 static int notes_apply(struct replay *replay, bool clock_runs)
 {
     int status = 0;
@@ -381,7 +386,7 @@ static int note_keep(struct replay *replay, const struct capture_line *line)
     return 0;
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static struct flatline_histogram *histogram_create(void)
 {
@@ -433,7 +438,8 @@ static int stream_add(struct replay *replay)
     return index < 0 ? index : 0;
 }
 
-/* Tells the detector of names the codec has just met, and of this connection as a leg of the event's stream. */
+/* Tells the detector of names the codec has just met, and of this connection as a leg of the
+ * event's stream. */
 static int names_follow(struct replay *replay, const struct event *event)
 {
     while (UNLIKELY(replay->stream_count < names_count(replay->codec.names))) {
@@ -464,7 +470,7 @@ static void sample_record(struct replay *replay, uint32_t stream)
     }
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 /* The frame's own time on the clock: never back, 0 where it has none. */
 static int frame_clock(struct replay *replay, uint64_t recv_ns, uint64_t *ret_now_ns)
@@ -571,7 +577,7 @@ void replay_finish(struct replay *replay)
     replay->totals.findings_lost = detector_totals(replay->detector).findings_lost;
 }
 
-/* ---- reading it -------------------------------------------------------------------------------------------------------- */
+/* ---- reading it ------------------------------------------------------------------------------ */
 
 const struct replay_totals *replay_totals(const struct replay *replay)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * replay_run.h - one recording through codec and detector on a virtual clock; the lines come from the caller.
+ * replay_run.h - one recording through codec and detector on a virtual clock; the lines come from
+ * the caller.
  *
- * The clock is the recorder's receive time, taken as it is. Every line is also a watermark: whatever was silent until then was
- * seen to be silent, so deadlines at or before a line's time fire before the line itself is applied. Same lines, same
- * verdicts, to the last bit. docs/REPLAY.md says what each rule means for a recording.
+ * The clock is the recorder's receive time, taken as it is. Every line is also a watermark:
+ * whatever was silent until then was seen to be silent, so deadlines at or before a line's time
+ * fire before the line itself is applied. Same lines, same verdicts, to the last bit.
+ * docs/REPLAY.md says what each rule means for a recording.
  */
 #ifndef FLATLINE_TOOLS_REPLAY_RUN_H
 #define FLATLINE_TOOLS_REPLAY_RUN_H
@@ -68,12 +70,14 @@ struct replay_stream {
 
 struct replay; /* opaque: replay_run.c */
 
-/** Starts the replay of one recording. options, its config and sink must outlive it. NULL: out of memory. */
+/** Starts the replay of one recording. options, its config and sink must outlive it. NULL: out
+ *  of memory. */
 struct replay *replay_create(const struct replay_options *options, const struct replay_sink *sink);
 void replay_destroy(struct replay *replay);
 
-/** Applies one line. Cost: the codec's and the detector's; allocates only when a name appears for the first time.
- *  Returns 0, -ENOMEM, or -ENOSPC: the recording names more streams or connections than REPLAY_*_MAX. */
+/** Applies one line. Cost: the codec's and the detector's; allocates only when a name appears
+ *  for the first time. Returns 0, -ENOMEM, or -ENOSPC: the recording names more streams or
+ *  connections than REPLAY_*_MAX. */
 int replay_line(struct replay *replay, const struct capture_line *line);
 
 /** Ends the clock at the last frame and reports what is still open. Call once. */

@@ -96,7 +96,8 @@ struct flatline_gate {
     uint32_t index;
 };
 
-/** The library's own reading of CLOCK_MONOTONIC, ns. Use flatline_now_mono_ns(): it is this, without the call where it can. */
+/** The library's own reading of CLOCK_MONOTONIC, ns. Use flatline_now_mono_ns(): it is this,
+ *  without the call where it can. */
 uint64_t flatline_clock_mono_ns(void);
 
 /** Now, on the clock the leases are in: CLOCK_MONOTONIC, ns.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * segment_puppet.c - a segment without a sentinel, for tests of readers: publishes three streams and two gates under DIRECTORY/NAME
- * and obeys one command a line on standard input, answering "ok". Leaves without a word at the end of input (a dead writer),
- * in order on "stop".
+ * segment_puppet.c - a segment without a sentinel, for tests of readers: publishes three streams
+ * and two gates under DIRECTORY/NAME and obeys one command a line on standard input, answering
+ * "ok". Leaves without a word at the end of input (a dead writer), in order on "stop".
  *
  *   lease STREAM MS        lease until MS from now (negative: lapsed already)
  *   revoke STREAM KIND     lease to 0, by the fault kind's number

@@ -150,7 +150,7 @@ static void expect_last(const char *expected)
     fail_msg("the server says '%s', not '%s'", last_teller.text, expected);
 }
 
-/* ---- the tests ---- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void nothing_is_offered_so_nothing_is_compressed(void **state)
 {

@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-/* ---- reading and comparing ---------------------------------------------------------------------- */
+/* ---- reading and comparing ------------------------------------------------------------------- */
 
 /* Removes the folder from the head of each line of an error text, so that it reads
  * `name.yaml:line:col: ...`. */
@@ -111,7 +111,7 @@ static void assert_broken(const char *yaml, const char *line)
     assert_string_equal(text, line);
 }
 
-/* ---- broken files ------------------------------------------------------------------------------- */
+/* ---- broken files ---------------------------------------------------------------------------- */
 
 static void every_broken_file_is_told_with_its_place_and_what_to_write(void **state)
 {
@@ -205,7 +205,7 @@ static void too_many_streams_for_a_venue_are_refused(void **state)
     free(yaml);
 }
 
-/* ---- good files --------------------------------------------------------------------------------- */
+/* ---- good files ------------------------------------------------------------------------------ */
 
 static void nothing_but_streams_gets_every_default(void **state)
 {
@@ -387,7 +387,7 @@ static void unknown_channel_is_taken_where_its_route_is_said(void **state)
     config_free(config);
 }
 
-/* ---- user data ---------------------------------------------------------------------------------- */
+/* ---- user data ------------------------------------------------------------------------------- */
 
 struct key_folder {
     char path[64];
@@ -536,7 +536,7 @@ static void account_stream_may_stand_in_a_gate_of_the_file(void **state)
     config_free(config);
 }
 
-/* ---- what is easily got wrong ------------------------------------------------------------------- */
+/* ---- what is easily got wrong ---------------------------------------------------------------- */
 
 static void gate_of_a_stream_already_complained_of_adds_no_noise(void **state)
 {

@@ -18,7 +18,7 @@
 
 #include <cmocka.h> /* after the headers it needs */
 
-/* ---- our own allocations: the linker sends them here ---- */
+/* ---- our own allocations: the linker sends them here ----------------------------------------- */
 
 static uint64_t allocations;
 
@@ -47,7 +47,7 @@ void *__wrap_realloc(void *old, size_t size_bytes)
     return __real_realloc(old, size_bytes);
 }
 
-/* ---- reading ---- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void frames_are_stamped_with_the_read_that_completed_them(void **state)
 {
@@ -217,7 +217,7 @@ static void nothing_of_ours_is_allocated_once_a_connection_is_made(void **state)
     assert_int_equal(allocations, before + 1);
 }
 
-/* ---- sending under back pressure ---- */
+/* ---- sending under back pressure ------------------------------------------------------------- */
 
 static void a_peer_that_does_not_read_meets_a_bounded_queue_that_keeps_order(void **state)
 {
@@ -275,7 +275,7 @@ static void a_peer_that_does_not_read_meets_a_bounded_queue_that_keeps_order(voi
     assert_int_equal(opcode, WEBSOCKET_PONG); /* the last one */
 }
 
-/* ---- evidence ---- */
+/* ---- evidence -------------------------------------------------------------------------------- */
 
 static void the_kernel_s_side_can_be_looked_at(void **state)
 {

@@ -17,7 +17,7 @@
 
 #include <cmocka.h> /* after the headers it needs */
 
-/* ---- control frames ---- */
+/* ---- control frames -------------------------------------------------------------------------- */
 
 static void pings_are_answered_with_their_own_payload_inside_fragments_too(void **state)
 {
@@ -115,7 +115,7 @@ static void what_is_refused_is_answered_with_its_close_code(void **state)
     expect_peer_frame(rig, "8:1002:reserved bit set, no extension agreed");
 }
 
-/* ---- the ways to end ---- */
+/* ---- the ways to end ------------------------------------------------------------------------- */
 
 static void fin_without_a_close_frame_is_eof(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: a lease is worth exactly what the last fresh data earned it, to the nanosecond, and nothing else opens or holds a gate.
- * Method: one stream on a virtual clock, a test a sentence of DESIGN section 3.
+ * Goal: a lease is worth exactly what the last fresh data earned it, to the nanosecond, and
+ * nothing else opens or holds a gate. Method: one stream on a virtual clock, a test a sentence of
+ * DESIGN section 3.
  */
 #include "unit/detector_rig.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: what happens to connections is told as it is, revokes and reopens what it must, and no verdict is passed beyond what is known
- * drained. First data that does not come is noticed where a venue owes it, and only there.
- * Method: connections going up and down on a virtual clock, watermarks by hand.
+ * Goal: what happens to connections is told as it is, revokes and reopens what it must, and no
+ * verdict is passed beyond what is known drained. First data that does not come is noticed where a
+ * venue owes it, and only there. Method: connections going up and down on a virtual clock,
+ * watermarks by hand.
  */
 #include "unit/detector_rig.h"
 
@@ -32,7 +33,7 @@ static void drained(uint32_t connection, uint16_t epoch, uint64_t at_ns)
     detector_watermark(rig.detector, connection, epoch, at_ns);
 }
 
-/* ---- the watermark rule -------------------------------------------------------------------------------------------------- */
+/* ---- the watermark rule ---------------------------------------------------------------------- */
 
 static void no_lapse_is_found_beyond_the_watermark(void **state)
 {
@@ -155,7 +156,7 @@ static void a_held_stream_does_not_hold_the_others(void **state)
     rig_stop(&rig);
 }
 
-/* ---- DOWN ------------------------------------------------------------------------------------------------------------------ */
+/* ---- DOWN ------------------------------------------------------------------------------------ */
 
 static void down_with_no_leg_left_revokes_and_is_told_with_code_and_words(void **state)
 {
@@ -468,7 +469,7 @@ static void news_of_an_unknown_connection_or_without_a_clock_is_ignored(void **s
     rig_stop(&rig);
 }
 
-/* ---- NOTICE ---------------------------------------------------------------------------------------------------------------- */
+/* ---- NOTICE ---------------------------------------------------------------------------------- */
 
 static void a_notice_is_told_keeps_the_lease_and_goes_with_its_connection(void **state)
 {
@@ -503,7 +504,7 @@ static void a_notice_nothing_follows_is_forgotten_after_fifteen_minutes(void **s
     rig_stop(&rig);
 }
 
-/* ---- first data -------------------------------------------------------------------------------------------------------------- */
+/* ---- first data ------------------------------------------------------------------------------ */
 
 static void a_stream_that_must_start_and_does_not_is_never_started_by_itself(void **state)
 {

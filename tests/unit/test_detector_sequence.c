@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: gaps, repeats, reversals and OKX's legal exceptions are told apart on each leg, and what each does to the lease is right.
- * Method: frames with chosen ids on a virtual clock, a test a sentence of DESIGN sections 3 and 7.
+ * Goal: gaps, repeats, reversals and OKX's legal exceptions are told apart on each leg, and what
+ * each does to the lease is right. Method: frames with chosen ids on a virtual clock, a test a
+ * sentence of DESIGN sections 3 and 7.
  */
 #include "unit/detector_rig.h"
 
@@ -26,7 +27,7 @@ static struct event okx(uint64_t at_ms, uint64_t id, int64_t prev)
     return with_lag(with_prev(with_id(bare(0, 0, ms(at_ms)), id), prev), 0);
 }
 
-/* ---- chains ------------------------------------------------------------------------------------------------------------- */
+/* ---- chains ---------------------------------------------------------------------------------- */
 
 static void spot_is_chained_by_its_first_id(void **state)
 {
@@ -119,7 +120,7 @@ static void the_first_frame_of_each_life_of_a_connection_anchors_its_leg(void **
     rig_stop(&rig);
 }
 
-/* ---- repeats and reversals ---------------------------------------------------------------------------------------------- */
+/* ---- repeats and reversals ------------------------------------------------------------------- */
 
 static void twenty_repeats_in_a_row_are_frozen_and_an_id_beyond_clears_it(void **state)
 {
@@ -225,7 +226,7 @@ static void frames_without_any_key_never_freeze(void **state)
     rig_stop(&rig);
 }
 
-/* ---- OKX ------------------------------------------------------------------------------------------------------------------ */
+/* ---- OKX ------------------------------------------------------------------------------------- */
 
 static void an_empty_keep_alive_extends_in_full_and_is_no_repeat(void **state)
 {
@@ -430,7 +431,7 @@ static void each_subscribe_has_its_own_first_push(void **state)
     rig_stop(&rig);
 }
 
-/* ---- legs ------------------------------------------------------------------------------------------------------------------- */
+/* ---- legs ------------------------------------------------------------------------------------ */
 
 static void only_the_first_leg_to_show_an_id_earns_for_it(void **state)
 {

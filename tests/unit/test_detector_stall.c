@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: our own stalls are charged to us and to nobody else, while no gate stays open for them; lateness and silence are accused when they
- * are real, and not when a stop of ours explains them.
- * Method: whole episodes on a virtual clock: a stop behind a full window, a late connection, a silent stream.
+ * Goal: our own stalls are charged to us and to nobody else, while no gate stays open for them;
+ * lateness and silence are accused when they are real, and not when a stop of ours explains them.
+ * Method: whole episodes on a virtual clock: a stop behind a full window, a late connection, a
+ * silent stream.
  */
 #include "unit/detector_rig.h"
 
@@ -25,7 +26,7 @@ static void drained(uint64_t at_ns)
     detector_watermark(rig.detector, 0, 1, at_ns);
 }
 
-/* ---- SELF_STALL ----------------------------------------------------------------------------------------------------------- */
+/* ---- SELF_STALL ------------------------------------------------------------------------------ */
 
 static void a_stall_is_a_fault_of_the_host_and_clears_after_a_second_without_another(void **state)
 {
@@ -182,7 +183,8 @@ static void a_close_that_a_stall_does_not_explain_is_not(void **state)
     rig_stop(&rig);
 }
 
-/* Five seconds stopped, 10 frames a second piled up in the kernel and in the venue's window behind it. */
+/* Five seconds stopped, 10 frames a second piled up in the kernel and in the venue's window
+ * behind it. */
 static void a_five_second_stop_behind_a_full_window_is_not_lagging(void **state)
 {
     (void)state;
@@ -207,7 +209,7 @@ static void a_five_second_stop_behind_a_full_window_is_not_lagging(void **state)
     rig_stop(&rig);
 }
 
-/* ---- LAGGING ---------------------------------------------------------------------------------------------------------------- */
+/* ---- LAGGING --------------------------------------------------------------------------------- */
 
 static void a_connection_that_stays_late_is_lagging_after_a_second(void **state)
 {
@@ -307,7 +309,7 @@ static void repeated_frames_and_first_pushes_are_no_evidence_of_lag(void **state
     rig_stop(&rig);
 }
 
-/* ---- SILENT ----------------------------------------------------------------------------------------------------------------- */
+/* ---- SILENT ---------------------------------------------------------------------------------- */
 
 static void silence_is_off_at_zero(void **state)
 {

@@ -178,7 +178,7 @@ static bool hear(void *user, const struct websocket_message *message, uint64_t r
     return true;
 }
 
-/* ---- success ---- */
+/* ---- success --------------------------------------------------------------------------------- */
 
 static void a_good_answer_gives_a_connection_and_no_byte_behind_it_is_lost(void **state)
 {
@@ -263,7 +263,7 @@ static void a_dial_given_up_half_way_leaks_nothing(void **state)
     rig->dial = NULL;
 }
 
-/* ---- the server's refusals ---- */
+/* ---- the server's refusals ------------------------------------------------------------------- */
 
 static void upgrade_answers_that_are_not_good_fail_the_upgrade(void **state)
 {
@@ -351,7 +351,7 @@ static void a_peer_that_leaves_during_the_upgrade_is_eof_or_its_errno(void **sta
     expect_failure(rig, LINK_UPGRADE, LINK_END_ERROR, ECONNRESET);
 }
 
-/* ---- TLS ---- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static void a_certificate_of_another_name_is_refused(void **state)
 {
@@ -421,7 +421,7 @@ static void a_ca_file_that_is_none_is_a_named_error(void **state)
     assert_null(tls);
 }
 
-/* ---- time and reachability ---- */
+/* ---- time and reachability ------------------------------------------------------------------- */
 
 static void each_phase_has_its_own_time(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the histogram's buckets and percentiles are those of the HDR histogram, so that its tools and ours agree.
- * Method: values worked out by hand from that histogram's definition, then every bucket edge against its definition written the long way.
+ * Goal: the histogram's buckets and percentiles are those of the HDR histogram, so that its tools
+ * and ours agree. Method: values worked out by hand from that histogram's definition, then every
+ * bucket edge against its definition written the long way.
  */
 #include "core/base.h"
 #include "core/hist.h"
@@ -24,7 +25,8 @@ static struct flatline_histogram *create(uint32_t bits, uint64_t unit_ns, uint64
     return hist;
 }
 
-/* The largest value that HDR calls equivalent to this one: 2^bits sub-buckets of one unit, each further bucket twice as wide. */
+/* The largest value that HDR calls equivalent to this one: 2^bits sub-buckets of one unit, each
+ * further bucket twice as wide. */
 static uint64_t highest_equivalent(uint32_t bits, uint32_t unit_shift, uint64_t value)
 {
     uint32_t bucket = 0;
@@ -57,7 +59,8 @@ static void the_unit_is_rounded_down_to_a_power_of_two(void **state)
 static void percentiles_of_one_to_ten_thousand_are_those_of_hdr(void **state)
 {
     (void)state;
-    /* hdr_init(1, 3600000000, 3), values 1 ... 10000: p50 5003, p99 9903, p100 10007, which our exact maximum cuts to 10000 */
+    /* hdr_init(1, 3600000000, 3), values 1 ... 10000: p50 5003, p99 9903, p100 10007, which our
+     * exact maximum cuts to 10000 */
     struct flatline_histogram *hist = create(HIST_BITS_THREE_DIGITS, 1, 3600000000ULL);
     for (uint64_t value = 1; value <= 10000; value++) {
         hist_record(hist, value);

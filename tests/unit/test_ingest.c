@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the watermark rule to the letter - a slot is drained up to t only when the kernel said empty after t and all it gave is in
- * the ring; a stall of our own is in the ring before anything read after it; nothing is lost to a full ring; and what we have to say
- * to a venue is said in time, paced, and once.
- * Method: ingest.c and ingest_slot.c on a fake connection that plays a script (its socket is a real pipe, so epoll is real), passes
- * made one by one; the slot's timing under a clock of our own.
+ * Goal: the watermark rule to the letter - a slot is drained up to t only when the kernel said
+ * empty after t and all it gave is in the ring; a stall of our own is in the ring before anything
+ * read after it; nothing is lost to a full ring; and what we have to say to a venue is said in
+ * time, paced, and once. Method: ingest.c and ingest_slot.c on a fake connection that plays a
+ * script (its socket is a real pipe, so epoll is real), passes made one by one; the slot's timing
+ * under a clock of our own.
  */
 #include "sentinel/ingest.h"
 #include "sentinel/ingest_slot.h"
@@ -32,7 +33,7 @@ static const char ACK[] = "{\"result\":null,\"id\":1}";
 static const char NOTICE[] =
     "{\"stream\":\"!serverShutdown\",\"data\":{\"e\":\"serverShutdown\",\"E\":1770123456789}}";
 
-/* ---- the fake connection ------------------------------------------------------------------------------------------ */
+/* ---- the fake connection --------------------------------------------------------------------- */
 
 #define SENT_MAX 16
 
@@ -151,7 +152,7 @@ void connection_destroy(struct connection *connection)
     (void)connection; /* the rig's */
 }
 
-/* ---- the rig ---------------------------------------------------------------------------------------------------------- */
+/* ---- the rig --------------------------------------------------------------------------------- */
 
 #define RING_EVENTS 16U
 
@@ -274,7 +275,7 @@ static void fill_ring(unsigned leave_free)
     }
 }
 
-/* ---- the watermark rule ------------------------------------------------------------------------------------------------ */
+/* ---- the watermark rule ---------------------------------------------------------------------- */
 
 static void a_slot_without_a_socket_is_drained_by_definition(void **state)
 {
@@ -463,7 +464,7 @@ static void malformed_and_foreign_frames_are_counted_and_tell_the_judge_nothing(
     assert_true(rig->to_judge.head == rig->to_judge.tail);
 }
 
-/* ---- what we say -------------------------------------------------------------------------------------------------------- */
+/* ---- what we say ----------------------------------------------------------------------------- */
 
 #define START_NS (1000 * NS_PER_S)
 

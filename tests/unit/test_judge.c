@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: a lease stands in the segment in the very pass that took its frame; no verdict passes a watermark, nor ingest's own pass;
- * what ends a lease is told at once; our own absence is told as ours.
- * Method: the real detector, publisher and reader on a segment in a temporary directory; the test plays ingest - it pushes the
- * events, stores the watermarks - and gives the time.
+ * Goal: a lease stands in the segment in the very pass that took its frame; no verdict passes a
+ * watermark, nor ingest's own pass; what ends a lease is told at once; our own absence is told as
+ * ours. Method: the real detector, publisher and reader on a segment in a temporary directory; the
+ * test plays ingest - it pushes the events, stores the watermarks - and gives the time.
  */
 #include "sentinel/judge.h"
 #include "sentinel/plan.h"

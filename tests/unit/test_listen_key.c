@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the listenKey is asked for once, extended by PUT, never believed after the venue denied it, and the private socket is
- * renewed exactly when its key died.
- * Method: the pure state machine under a clock of our own.
+ * Goal: the listenKey is asked for once, extended by PUT, never believed after the venue denied
+ * it, and the private socket is renewed exactly when its key died. Method: the pure state machine
+ * under a clock of our own.
  */
 #include "sentinel/listen_key.h"
 

@@ -397,7 +397,7 @@ static void a_line_of_another_shape_is_a_malformed_frame(void **state)
     replay_destroy(kept.replay);
 }
 
-/* ---- the recordings ------------------------------------------------------------------------------------------------------ */
+/* ---- the recordings -------------------------------------------------------------------------- */
 
 struct first_pushes {
     char seen[128][160]; /* connection and arg of a stream */

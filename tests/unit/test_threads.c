@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: what the sentinel's threads hand each other arrives whole, in order and once; a sleeping judge never misses work; a
- * watermark is never read under another life than it was stored under.
+ * Goal: what the sentinel's threads hand each other arrives whole, in order and once; a sleeping
+ * judge never misses work; a watermark is never read under another life than it was stored under.
  * Method: two threads and bounded counts; run under the thread sanitizer too.
  */
 #include "core/ring.h"
@@ -93,7 +93,8 @@ static void *event_pusher(void *unused)
     return unused;
 }
 
-/* The sleeper waits ten seconds at a time: a single lost wake-up would outlast the test's own limit. */
+/* The sleeper waits ten seconds at a time: a single lost wake-up would outlast the test's own
+ * limit. */
 static void a_sleeper_misses_no_event(void **state)
 {
     (void)state;
@@ -132,7 +133,8 @@ static void *mark_keeper(void *user)
     return NULL;
 }
 
-/* The keeper goes on until enough was seen: on one busy core it may have run for long before the first look. */
+/* The keeper goes on until enough was seen: on one busy core it may have run for long before
+ * the first look. */
 static void a_watermark_is_read_under_its_own_epoch_or_not_at_all(void **state)
 {
     (void)state;

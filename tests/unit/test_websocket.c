@@ -22,7 +22,7 @@
 
 static struct guarded guarded;
 
-/* ---- a server's frames, by hand ---- */
+/* ---- a server's frames, by hand -------------------------------------------------------------- */
 
 struct wire {
     uint8_t bytes[2 * MESSAGE_BYTES_MAX];
@@ -66,7 +66,7 @@ static void wire_text(struct wire *wire, unsigned first, const char *text)
     wire_frame(wire, first, text, strlen(text));
 }
 
-/* ---- feeding: what came out, as text ---- */
+/* ---- feeding: what came out, as text --------------------------------------------------------- */
 
 struct outcome {
     char text[4096]; /* "T:hello P:x C1000:bye R1002" */
@@ -162,7 +162,7 @@ expect_frame(unsigned first, const char *payload, size_t payload_bytes, const ch
     expect(&wire, expected);
 }
 
-/* ---- what is allowed ---- */
+/* ---- what is allowed ------------------------------------------------------------------------- */
 
 static void messages_of_one_frame_come_out_whole_wherever_they_are_split(void **state)
 {
@@ -257,7 +257,7 @@ static void close_codes_and_reasons_are_kept_as_they_are(void **state)
     expect_frame(0x88, "\x0f\xa4", 2, "C4004: ");
 }
 
-/* ---- what is refused ---- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void what_rfc_6455_forbids_is_refused_with_its_close_code(void **state)
 {
@@ -374,7 +374,7 @@ static void hostile_bytes_never_do_more_than_be_refused(void **state)
     }
 }
 
-/* ---- UTF-8 ---- */
+/* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
 static bool is_utf8(const char *text, size_t size_bytes, size_t split)
 {
@@ -458,7 +458,7 @@ static void every_code_point_is_good_and_every_surrogate_bad(void **state)
     }
 }
 
-/* ---- sending ---- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void what_we_send_is_masked_and_unmasks_to_what_was_given(void **state)
 {
