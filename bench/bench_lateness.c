@@ -8,6 +8,7 @@
  *   verdict  seen - at of LAPSES lapse events: when the judge wrote it, against the lease's own end;
  *   timer    a bare timerfd armed at absolute deadlines in the same seconds: what this kernel and host give anyone who sleeps;
  *   look     for LOOKS lapses, how far past lease_until a reader that spins on flatline_fresh() sees it close.
+ * Either number may be 0: then that half is left out.
  * A timer more than HICCUP_NS late marks a host stall; verdicts whose interval overlaps one are reported apart as well.
  */
 #include "flatline/flatline.h"
@@ -213,12 +214,15 @@ int main(int argc, char **argv)
     const size_t count = collect_lapses(reader, lapses, wanted);
     atomic_store(&run.stop, true);
     (void)pthread_join(timer, NULL);
-    print_verdicts(&run, lapses, count);
-
-    struct samples looks = samples_new();
-    collect_looks(reader, &looks, looks_wanted);
-    samples_print("look past the deadline", &looks);
-    free(looks.values_ns);
+    if (wanted > 0) {
+        print_verdicts(&run, lapses, count);
+    }
+    if (looks_wanted > 0) {
+        struct samples looks = samples_new();
+        collect_looks(reader, &looks, looks_wanted);
+        samples_print("look past the deadline", &looks);
+        free(looks.values_ns);
+    }
     free(run.overshoot.values_ns);
     free(lapses);
     flatline_detach(reader);

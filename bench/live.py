@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Live figures: the real daemon against the fake venue on this machine.
 
-    live.py --bin DIR lateness [--lapses 2000] [--looks 300]   how late verdicts and looks are, beside a bare timerfd
+    live.py --bin DIR lateness [--lapses 2000]                 how late verdicts are, beside a bare timerfd
+    live.py --bin DIR looks [--looks 300]                      how late a spinning reader on a CPU of its own sees a lapse
     live.py --bin DIR sigstop [--trials 50] [--seconds 5]      the side-car stopped behind a full window: who is accused?
 """
 import argparse
+import os
 import pathlib
 import signal
 import subprocess
@@ -23,20 +25,38 @@ def thin_streams(count):
     return [f"{USDM}/{chr(65 + i // 26)}{chr(65 + i % 26)}CUSDT/bookTicker" for i in range(count)]
 
 
-def lateness(options):
+def start_lapsing(lab, threads):
+    """A daemon whose streams lapse a few times a second each, all the time."""
     streams = thin_streams(60)
+    lab.start_venue()
+    for stream in streams:
+        lab.command(f"rate {stream.split('/')[1]} 4")
+    body = "streams:\n" + "\n".join(f"  - {{name: {s}, stale_after: 100ms}}" for s in streams)
+    lab.start_sentinel(lab.write_config(f"{body}\nthreads: {{{threads}}}", [USDM]))
+    time.sleep(3.0)
+
+
+def bench_lateness(lab, lapses, looks):
+    return subprocess.run([str(lab.bin / "bench_lateness"), str(lab.segment), str(lapses), str(looks)], check=False).returncode
+
+
+def lateness(options):
     with Lab(options.bin) as lab:
-        lab.start_venue()
-        for stream in streams:
-            lab.command(f"rate {stream.split('/')[1]} 4")
-        body = "streams:\n" + "\n".join(f"  - {{name: {s}, stale_after: 100ms}}" for s in streams)
-        body += f"\nthreads: {{wait: {options.wait}}}"
-        lab.start_sentinel(lab.write_config(body, [USDM]))
-        time.sleep(3.0)
-        done = subprocess.run(
-            [str(lab.bin / "bench_lateness"), str(lab.segment), str(options.lapses), str(options.looks)], check=False
-        )
-        return done.returncode
+        start_lapsing(lab, f"wait: {options.wait}")
+        return bench_lateness(lab, options.lapses, 0)
+
+
+def looks(options):
+    """The engine's thread has a CPU of its own, as in production; all else shares the others."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        print("looks: needs two CPUs")
+        return 1
+    os.sched_setaffinity(0, set(cpus[:-1]))
+    with Lab(options.bin) as lab:
+        start_lapsing(lab, "wait: block")
+        os.sched_setaffinity(0, {cpus[-1]})
+        return bench_lateness(lab, 0, options.looks)
 
 
 def sigstop_round(lab, names, seconds):
@@ -112,7 +132,7 @@ def sigstop(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
-    parser.add_argument("what", choices=("lateness", "sigstop"))
+    parser.add_argument("what", choices=("lateness", "looks", "sigstop"))
     parser.add_argument("--lapses", type=int, default=2000)
     parser.add_argument("--looks", type=int, default=300)
     parser.add_argument("--wait", choices=("block", "spin"), default="block")
@@ -120,7 +140,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     try:
-        return {"lateness": lateness, "sigstop": sigstop}[options.what](options)
+        return {"lateness": lateness, "looks": looks, "sigstop": sigstop}[options.what](options)
     except LabError as error:
         print(f"live: {error}", file=sys.stderr)
         return 1
