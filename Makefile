@@ -6,8 +6,9 @@ deps:
 	@scripts/deps
 
 build: deps
+	@echo "building"
 	@cmake --preset release >/dev/null
-	@cmake --build --preset release
+	@cmake --build --preset release -- --quiet
 
 demo: build
 	@scripts/demo
