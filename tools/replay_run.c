@@ -60,8 +60,7 @@ struct replay {
     uint32_t note_room;
 };
 
-/* Makes room for one more record in a growing array. Returns the array, or NULL with the old
- * one untouched. */
+/* Makes room for one more record in an array. Returns it, or NULL with the old one untouched. */
 static void *array_grow(void *array, uint32_t count, uint32_t *room, size_t record_bytes)
 {
     if (count < *room) {
@@ -92,8 +91,7 @@ static struct detector *detector_start(const struct replay_options *options)
     return detector_create(&limits, &policy);
 }
 
-/* Where the configuration watches an account, its events are data; else they have no name and
- * are ignored. */
+/* Where the configuration watches an account, its events are data; else nameless and ignored. */
 static void user_stream_name(struct replay *replay)
 {
     const struct config *config = replay->options->config;
@@ -218,8 +216,7 @@ static int findings_take(struct replay *replay)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* Moves the clock: what was due by now fires, since the line at now shows that nothing came
- * before it. */
+/* Moves the clock: what was due by now fires, as the line at now shows that nothing came first. */
 static int clock_advance(struct replay *replay, uint64_t now_ns)
 {
     if (now_ns <= replay->clock_ns) {
@@ -306,8 +303,7 @@ static int connection_speaks(struct replay *replay, uint32_t index, uint64_t rec
     return !connection->is_up && recv_ns != 0 ? connection_open(replay, index, recv_ns) : 0;
 }
 
-/* It speaks, but another venue's language: a recording may hold several venues. Nothing is
- * expected of it here. */
+/* It speaks another venue's language: a recording may hold several. Nothing is expected of it. */
 static int connection_babbles(struct replay *replay, uint32_t index, uint64_t recv_ns)
 {
     struct connection *connection = replay->connections[index];
@@ -438,8 +434,7 @@ static int stream_add(struct replay *replay)
     return index < 0 ? index : 0;
 }
 
-/* Tells the detector of names the codec has just met, and of this connection as a leg of the
- * event's stream. */
+/* Tells the detector of names the codec has just met, and that this connection is a leg. */
 static int names_follow(struct replay *replay, const struct event *event)
 {
     while (UNLIKELY(replay->stream_count < names_count(replay->codec.names))) {
