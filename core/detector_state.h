@@ -312,6 +312,6 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
 void watermark_set(struct detector *detector,
                    struct carrier *carrier,
                    uint16_t epoch,
-                   uint64_t drained_ns);
+                   uint64_t up_to_ns);
 
 #endif

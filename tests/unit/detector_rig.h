@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define RIG_FINDINGS_MAX 4096
+#define RIG_STREAMS_MAX  300
 #define RIG_NONE         UINT8_MAX
 #define RIG_WALL_NS      1700000000000000000LL /* the venue's clock when ours shows 0 */
 
@@ -31,7 +32,10 @@ struct rig {
     struct detector *detector;
     struct finding findings[RIG_FINDINGS_MAX];
     uint32_t count;
-    struct finding none; /* what is not found: kind RIG_NONE */
+    uint32_t stream_count;
+    struct stream_view shown[RIG_STREAMS_MAX]; /* as told by detector_next_changed() so far */
+    uint32_t told[RIG_STREAMS_MAX];            /* how often, after the last step */
+    struct finding none;                       /* what is not found: kind RIG_NONE */
 };
 
 static inline struct detector_policy rig_policy(void)
@@ -44,7 +48,7 @@ static inline struct detector_policy rig_policy(void)
 static inline void rig_start(struct rig *rig, const struct detector_policy *policy)
 {
     const struct detector_limits limits = {
-        .streams_max = 300, .connections_max = 8, .legs_max = 600};
+        .streams_max = RIG_STREAMS_MAX, .connections_max = 8, .legs_max = 600};
     memset(rig, 0, sizeof(*rig));
     rig->none.kind = RIG_NONE;
     rig->detector = detector_create(&limits, policy);
@@ -57,8 +61,25 @@ static inline void rig_stop(struct rig *rig)
     detector_destroy(rig->detector);
 }
 
+/* Whoever publishes only what is told changed must never miss anything. */
+static inline void rig_check_changes(struct rig *rig)
+{
+    memset(rig->told, 0, sizeof(rig->told));
+    uint32_t stream = detector_next_changed(rig->detector);
+    for (; stream != EVENT_NO_STREAM; stream = detector_next_changed(rig->detector)) {
+        rig->told[stream]++;
+        memcpy(&rig->shown[stream], detector_stream(rig->detector, stream), sizeof(rig->shown[0]));
+    }
+    for (uint32_t i = 0; i < rig->stream_count; i++) {
+        assert_true(rig->told[i] <= 1);
+        assert_memory_equal(
+            &rig->shown[i], detector_stream(rig->detector, i), sizeof(rig->shown[0]));
+    }
+}
+
 static inline void rig_drain(struct rig *rig)
 {
+    rig_check_changes(rig);
     while (rig->count < RIG_FINDINGS_MAX &&
            detector_take(rig->detector, &rig->findings[rig->count])) {
         rig->count++;
@@ -96,6 +117,10 @@ static inline uint32_t rig_stream(struct rig *rig, const struct stream_traits *t
 {
     const int stream = detector_add_stream(rig->detector, traits);
     assert_true(stream >= 0);
+    rig->stream_count = (uint32_t)stream + 1;
+    memcpy(&rig->shown[stream],
+           detector_stream(rig->detector, (uint32_t)stream),
+           sizeof(rig->shown[0]));
     return (uint32_t)stream;
 }
 

@@ -643,6 +643,56 @@ static void late_first_data_is_accused_at_its_deadline_even_if_nobody_looked_bet
     rig_stop(&rig);
 }
 
+static void a_late_first_frame_of_a_stream_is_accused_at_its_deadline(void **state)
+{
+    (void)state;
+    start();
+    const uint32_t book = add_stream(true, 0, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_id(bare(0, 0, ms(10)), 1));
+    send(&rig, with_id(bare(book, 0, ms(6000)), 1));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->at_ns, ms(5000));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_NEVER_STARTED)->cleared_ns, ms(6000));
+    rig_stop(&rig);
+}
+
+static void a_mute_connection_wakes_the_judge_at_its_deadline(void **state)
+{
+    (void)state;
+    start();
+    up(&rig, 0, 1, 1, ms(0));
+    assert_int_equal(detector_next_deadline(rig.detector), ms(5000));
+    drained(0, 1, ms(5000));
+    rig_tick(&rig, ms(5000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    assert_int_equal(detector_next_deadline(rig.detector), DETECTOR_NEVER);
+    rig_stop(&rig);
+}
+
+static void of_two_reasons_to_stay_closed_the_one_that_stands_is_shown(void **state)
+{
+    (void)state;
+    struct detector_policy policy = rig_policy();
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_PREV);
+    policy.lease_on[FLATLINE_FAULT_GAP] = LEASE_REVOKE;
+    rig_start(&rig, &policy);
+    rig_leg(&rig, rig_stream(&rig, &traits), rig_connection(&rig, 0));
+    up(&rig, 0, 1, 0, ms(0));
+    send(&rig, with_prev(with_id(bare(0, 0, ms(10)), 10), 9));
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(20));
+    up(&rig, 0, 2, 2, ms(30)); /* complete only after two answers */
+    send(&rig, with_prev(with_id(bare(0, 0, ms(40)), 20), 19));
+    send(&rig, with_prev(with_id(bare(0, 0, ms(50)), 30), 25)); /* a gap on top */
+    assert_int_equal(rig_view(&rig, 0)->revoked_by, FLATLINE_FAULT_DOWN);
+    send(&rig, rig_event(EVENT_ACK, 0, ms(60)));
+    send(&rig, rig_event(EVENT_ACK, 0, ms(61)));
+    assert_int_equal(rig_view(&rig, 0)->revoked_by, FLATLINE_FAULT_GAP);
+    send(&rig, with_prev(with_id(bare(0, 0, ms(70)), 31), 30));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3070));
+    assert_int_equal(rig_view(&rig, 0)->lost_count, 1);
+    rig_stop(&rig);
+}
+
 static void a_recording_without_an_opening_owes_no_first_data(void **state)
 {
     (void)state;
@@ -768,6 +818,9 @@ int main(void)
         cmocka_unit_test(a_later_answer_moves_the_wait_for_first_data),
         cmocka_unit_test(a_recording_that_shows_a_close_and_no_opening_reopens_with_data),
         cmocka_unit_test(news_of_an_unknown_connection_or_without_a_clock_is_ignored),
+        cmocka_unit_test(a_late_first_frame_of_a_stream_is_accused_at_its_deadline),
+        cmocka_unit_test(a_mute_connection_wakes_the_judge_at_its_deadline),
+        cmocka_unit_test(of_two_reasons_to_stay_closed_the_one_that_stands_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

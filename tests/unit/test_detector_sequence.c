@@ -273,6 +273,19 @@ static void a_legal_reset_is_counted_apart_and_goes_on_from_there(void **state)
     rig_stop(&rig);
 }
 
+static void zero_is_an_id_like_any_other(void **state)
+{
+    (void)state;
+    start_okx(false, false);
+    send(&rig, okx(0, 1000, 999));
+    send(&rig, okx(100, 0, 1000));
+    send(&rig, okx(200, 1, 0));
+    assert_int_equal(rig_view(&rig, 0)->resets, 1);
+    assert_int_equal(rig_view(&rig, 0)->gaps, 0);
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3200));
+    rig_stop(&rig);
+}
+
 static void after_a_reset_no_id_of_before_is_due(void **state)
 {
     (void)state;
@@ -610,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_lower_id_between_repeats_breaks_their_row),
         cmocka_unit_test(after_a_reset_no_id_of_before_is_due),
         cmocka_unit_test(a_leg_that_joins_after_a_reset_counts_at_once),
+        cmocka_unit_test(zero_is_an_id_like_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

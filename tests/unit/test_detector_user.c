@@ -51,6 +51,7 @@ static void key_and_socket_must_both_be_proven(void **state)
 {
     (void)state;
     start_open();
+    assert_true(rig_view(&rig, 0)->unproven);
     assert_int_equal(lease(), 0); /* the socket has proven nothing yet */
     pong(ms(150));
     assert_int_equal(lease(), ms(60150));
@@ -78,6 +79,7 @@ static void it_is_unproven_until_a_first_event_on_this_socket(void **state)
     assert_false(rig_view(&rig, 0)->unproven);
     assert_int_equal(lease(), ms(60200)); /* an event is a proof, too */
     down(&rig, 0, 1, LINK_END_EOF, 0, ms(300));
+    assert_true(rig_view(&rig, 0)->unproven);
     up(&rig, 0, 2, 0, ms(400));
     assert_true(rig_view(&rig, 0)->unproven);
     rig_stop(&rig);
