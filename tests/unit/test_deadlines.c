@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Goal: no deadline is missed, none is found early, and whatever the bounds say they are never
- * later than the truth. Method: the structure beside a plain array searched whole, over random
- * moves forward, backward and to never.
+ * later than the truth.
+ *
+ * Method: the structure beside a plain array searched whole, over random moves forward, backward
+ * and to never.
  */
 #include "core/deadlines.h"
 

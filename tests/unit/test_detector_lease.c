@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Goal: a lease is worth exactly what the last fresh data earned it, to the nanosecond, and
- * nothing else opens or holds a gate. Method: one stream on a virtual clock, a test a sentence of
- * DESIGN section 3.
+ * nothing else opens or holds a gate.
+ *
+ * Method: one stream on a virtual clock, a test a sentence of DESIGN section 3.
  */
 #include "unit/detector_rig.h"
 

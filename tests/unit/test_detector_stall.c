@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Goal: our own stalls are charged to us and to nobody else, while no gate stays open for them;
- * lateness and silence are accused when they are real, and not when a stop of ours explains them.
+ * lateness and silence are accused when they are real, and not when a stop of ours explains
+ * them.
+ *
  * Method: whole episodes on a virtual clock: a stop behind a full window, a late connection, a
  * silent stream.
  */

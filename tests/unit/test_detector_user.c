@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: an account's stream is leased by what is proven of its key and its socket, and by nothing
- * else. Method: extends, pongs, account events and key news on a virtual clock; the key lives 60
- * min, a proof 3 x 20 s.
+ * Goal: an account's stream is leased by what is proven of its key and its socket, and by
+ * nothing else.
+ *
+ * Method: extends, pongs, account events and key news on a virtual clock; the key lives 60 min,
+ * a proof 3 x 20 s.
  */
 #include "unit/detector_rig.h"
 

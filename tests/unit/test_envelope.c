@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the floor under a venue's delay follows a faster path at once and a slower one only by 200
- * ppm, and no single wrong time moves it. Method: samples of chosen delay at chosen times.
+ * Goal: the floor under a venue's delay follows a faster path at once and a slower one only by
+ * 200 ppm, and no single wrong time moves it.
+ *
+ * Method: samples of chosen delay at chosen times.
  */
 #include "core/base.h"
 #include "core/envelope.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the histogram's buckets and percentiles are those of the HDR histogram, so that its tools
- * and ours agree. Method: values worked out by hand from that histogram's definition, then every
- * bucket edge against its definition written the long way.
+ * Goal: the histogram's buckets and percentiles are those of the HDR histogram, so that its
+ * tools and ours agree.
+ *
+ * Method: values worked out by hand from that histogram's definition, then every bucket edge
+ * against its definition written the long way.
  */
 #include "core/base.h"
 #include "core/hist.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Goal: events come out whole, in order and once, whatever the sizes of pushes and pops and
- * wherever the indices stand; a full ring refuses. Method: one thread at every edge, then two
- * threads with indices that wrap past 2^64 while they run (under the thread sanitizer, too).
+ * wherever the indices stand; a full ring refuses.
+ *
+ * Method: one thread at every edge, then two threads with indices that wrap past 2^64 while they
+ * run (under the thread sanitizer, too).
  */
 #include "core/ring.h"
 
