@@ -102,6 +102,16 @@ dial_begin(struct control *control, struct control_line *line, uint32_t side, ui
     dial_word(control, line, side, FLATLINE_CONNECTION_CONNECTING);
 }
 
+static void order_give(struct control *control,
+                       const struct control_line *line,
+                       uint32_t side,
+                       enum handover_kind kind)
+{
+    const struct handover order = {.kind = kind, .slot = line->first_slot + side};
+    flatline_assert(handover_push(control->setup.orders, &order)); /* sized for every slot */
+    control->setup.poke_ingest(control->setup.poke_user);
+}
+
 static void dial_done(struct control *control, struct control_line *line, uint64_t now_mono_ns)
 {
     struct control_slot *slot = &line->slots[line->dial_slot];
@@ -126,6 +136,7 @@ static void dial_done(struct control *control, struct control_line *line, uint64
         line->rotate = false;
     } else {
         line->successor = line->dial_slot;
+        order_give(control, line, line->live, HANDOVER_RETIRE);
         const uint32_t old = line->first_slot + line->live;
         line->live_data_then = load_relaxed(&words_of(control)->slots[old].epoch_data);
     }
@@ -175,9 +186,7 @@ static void side_close(struct control *control, struct control_line *line, uint3
         return;
     }
     line->slots[side].phase = SLOT_CLOSING;
-    const struct handover order = {.kind = HANDOVER_CLOSE, .slot = line->first_slot + side};
-    flatline_assert(handover_push(control->setup.orders, &order));
-    control->setup.poke_ingest(control->setup.poke_user);
+    order_give(control, line, side, HANDOVER_CLOSE);
     dial_word(control, line, side, FLATLINE_CONNECTION_DRAINING);
 }
 
@@ -203,6 +212,7 @@ successor_watch(struct control *control, struct control_line *line, uint64_t now
         if (load_relaxed(&old->epoch_data) > line->live_data_then &&
             load_relaxed(&fresh->epoch_data) == 0) {
             loser = line->successor;
+            order_give(control, line, line->live, HANDOVER_KEEP);
             control_error(control,
                           "%s: the successor brought no data; kept the old connection",
                           line->plan->name);
@@ -284,7 +294,9 @@ void line_ended(struct control *control, const struct handover *ended, uint64_t 
     const uint32_t side = ended->slot - line->first_slot;
     struct control_slot *slot = &line->slots[side];
     const struct link_report report = *connection_report(ended->connection);
-    const bool planned = slot->phase == SLOT_CLOSING;
+    /* Told to go, or gone by itself once its successor was up. */
+    const bool planned =
+        slot->phase == SLOT_CLOSING || (side == line->live && line->successor != CONTROL_NO_SLOT);
     const uint64_t age = now_mono_ns - slot->up_mono_ns;
     char text[LINK_TEXT_BYTES + 64U];
     (void)end_text(&report, text, sizeof(text));
@@ -299,6 +311,7 @@ void line_ended(struct control *control, const struct handover *ended, uint64_t 
     dial_word(control, line, side, planned ? FLATLINE_CONNECTION_IDLE : FLATLINE_CONNECTION_DOWN);
     if (side == line->successor) {
         line->successor = CONTROL_NO_SLOT;
+        order_give(control, line, line->live, HANDOVER_KEEP);
     } else if (side == line->live) {
         line->live = line->successor;
         line->successor = CONTROL_NO_SLOT;

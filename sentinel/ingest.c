@@ -188,8 +188,11 @@ static void judge_wake(struct ingest *ingest)
 static void order_obey(struct ingest *ingest, const struct handover *order)
 {
     struct ingest_slot *slot = &ingest->slots[order->slot];
-    if (order->kind == HANDOVER_CLOSE) {
-        slot_close(slot, ingest->pass_mono_ns);
+    if (order->kind != HANDOVER_ADOPT) {
+        slot->retiring = order->kind != HANDOVER_KEEP;
+        if (order->kind == HANDOVER_CLOSE) {
+            slot_close(slot, ingest->pass_mono_ns);
+        }
         return;
     }
     watermark_begin(&ingest->setup.words->watermarks[order->slot], order->epoch);

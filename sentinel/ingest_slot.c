@@ -36,6 +36,7 @@ void slot_adopt(struct ingest_slot *slot,
     slot->must_read = true; /* bytes may have come behind the upgrade answer */
     slot->drained = false;
     slot->announced = false;
+    slot->retiring = false;
     slot->requests_sent = 0;
     slot->acks_seen = 0;
     slot->inventory_sent = slot->line->inventory == NULL;
@@ -79,7 +80,7 @@ bool slot_report_end(struct ingest_slot *slot, uint64_t now_mono_ns)
     const struct link_report *report = connection_report(slot->connection);
     struct event down = event_of(slot, EVENT_CONNECTION_DOWN, now_mono_ns);
     down.link = (struct event_link){.code = report->code,
-                                    .how = (uint8_t)report->how,
+                                    .how = (uint8_t)(slot->retiring ? LINK_END_LOCAL : report->how),
                                     .phase = (uint8_t)report->phase,
                                     .epoch = (uint16_t)slot->epoch,
                                     .value = now_mono_ns - slot->up_mono_ns};

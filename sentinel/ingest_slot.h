@@ -37,6 +37,7 @@ struct ingest_slot {
     bool drained;   /* the last read of this pass ended in EAGAIN, or nothing was there */
     bool ended;     /* its DOWN is not in the ring yet */
     bool announced; /* its UP is */
+    bool retiring;  /* a successor carries its streams: its end is planned */
     uint32_t epoll_events;
 
     /* what we have to say */

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define CONTROL_RING_EVENTS 1024U
+#define ORDERS_PER_SLOT     4U /* adopt, retire, keep, close: the next needs ingest's answer first */
 #define NOTICE_RING_EVENTS  256U
 #define BEAT_MAX_NS         (250U * NS_PER_MS)
 
@@ -113,7 +114,7 @@ static int memory_make(struct flatline_sentinel *sentinel)
         result = ring_make(&sentinel->notice_ring, NOTICE_RING_EVENTS);
     }
     if (result == 0) {
-        result = queue_make(&sentinel->orders, 2U * (uint64_t)slots);
+        result = queue_make(&sentinel->orders, ORDERS_PER_SLOT * (uint64_t)slots);
     }
     return result != 0 ? result : queue_make(&sentinel->ended, slots);
 }

@@ -371,6 +371,41 @@ static void an_end_is_told_to_the_judge_and_the_connection_given_back(void **sta
     assert_true(drained(0) > mark);
 }
 
+static void order(enum handover_kind kind)
+{
+    const struct handover order = {.kind = kind, .slot = 0};
+    assert_true(handover_push(&rig->orders, &order));
+    ingest_pass(rig->ingest);
+}
+
+static void the_end_of_a_retiring_connection_is_planned_whoever_ends_it(void **state)
+{
+    (void)state;
+    settle();
+    order(HANDOVER_RETIRE);
+    rig->peer.ends = true;
+    rig->peer.report =
+        (struct link_report){.phase = LINK_OPEN, .how = LINK_END_CLOSE, .code = 1001};
+    assert_int_equal(write(rig->peer.pipe_fds[1], "x", 1), 1);
+    ingest_pass(rig->ingest);
+    const struct event down = pop();
+    assert_int_equal(down.link.how, LINK_END_LOCAL);
+    assert_int_equal(down.link.code, 1001);
+}
+
+static void a_connection_kept_after_all_ends_as_it_ends(void **state)
+{
+    (void)state;
+    settle();
+    order(HANDOVER_RETIRE);
+    order(HANDOVER_KEEP);
+    rig->peer.ends = true;
+    rig->peer.report = (struct link_report){.phase = LINK_OPEN, .how = LINK_END_EOF};
+    assert_int_equal(write(rig->peer.pipe_fds[1], "x", 1), 1);
+    ingest_pass(rig->ingest);
+    assert_int_equal(pop().link.how, LINK_END_EOF);
+}
+
 static void an_end_that_finds_the_ring_full_waits_and_holds_the_watermark(void **state)
 {
     (void)state;
@@ -606,6 +641,8 @@ int main(void)
         RIGGED(a_socket_that_spent_its_budget_is_not_drained_until_it_is_empty),
         RIGGED(a_full_ring_stops_the_reading_and_drops_nothing),
         RIGGED(an_end_is_told_to_the_judge_and_the_connection_given_back),
+        RIGGED(the_end_of_a_retiring_connection_is_planned_whoever_ends_it),
+        RIGGED(a_connection_kept_after_all_ends_as_it_ends),
         RIGGED(an_end_that_finds_the_ring_full_waits_and_holds_the_watermark),
         RIGGED(our_own_stall_is_told_before_anything_read_after_it),
         RIGGED(a_stall_that_finds_the_ring_full_stops_all_reading),
