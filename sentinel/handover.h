@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * handover.h - connections changing threads: control makes and frees them, ingest uses them. Two
- * single-producer single-consumer queues, one each way; a slot has at most one connection and one
- * order under way, so neither can fill up.
+ * single-producer single-consumer queues, one each way; a slot has at most one connection and a few
+ * orders under way before ingest must answer, so neither can fill up.
  */
 #ifndef FLATLINE_SENTINEL_HANDOVER_H
 #define FLATLINE_SENTINEL_HANDOVER_H

@@ -36,8 +36,7 @@ struct ingest {
     uint64_t stall_until_ns;
     bool met_full_ring; /* in this pass */
     bool has_backlog;   /* a slot must be read again without waiting */
-    const uint64_t *allocated;
-    uint64_t allocated_at_start;
+    struct thread_meter meter;
 };
 
 static int epoll_add(const struct ingest *ingest, int fd, uint32_t events, uint32_t token)
@@ -342,10 +341,8 @@ static void pass_publish(struct ingest *ingest)
      * that sees this pass beyond its deadline finds the watermarks beyond it too. */
     store_release(&words->ingest.pass_mono_ns, ingest->pass_mono_ns);
     count_relaxed(&words->ingest.passes, 1);
-    if (ingest->allocated != NULL) {
-        store_relaxed(&words->ingest.allocated_bytes,
-                      *ingest->allocated - ingest->allocated_at_start);
-    }
+    store_relaxed(&words->ingest.allocated_bytes, thread_meter_bytes(&ingest->meter));
+    store_relaxed(&words->ingest.openssl_bytes, thread_meter_openssl_bytes());
     /* ORDER judge.deadline, acquire: pairs with the judge's release; a stale one costs a
      * wake-up, not a verdict. */
     if (!ingest->spins &&
@@ -383,8 +380,7 @@ void *ingest_run(void *user)
 {
     struct ingest *ingest = user;
     struct words *words = ingest->setup.words;
-    ingest->allocated = thread_allocated_bytes();
-    ingest->allocated_at_start = ingest->allocated != NULL ? *ingest->allocated : 0;
+    ingest->meter = thread_meter_begin();
     while (load_acquire(&words->stop) == 0) { /* acquire: pairs with flatline_stop()'s release */
         ingest_pass(ingest);
         if (ingest->spins) {

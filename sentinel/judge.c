@@ -41,8 +41,7 @@ struct judge {
     uint64_t published_deadline_ns;
     uint64_t armed_for_ns;
     uint64_t suspended_ns;
-    const uint64_t *allocated;
-    uint64_t allocated_at_start;
+    struct thread_meter meter;
 };
 
 #define COUNTER_NAME(name, word)    #name,
@@ -318,9 +317,7 @@ static void house_keep(struct judge *judge, uint64_t now_mono_ns)
     publisher_beat(
         judge->setup.publisher, now_mono_ns, ingest_beat, judge->setup.config->alive_for_ns);
     store_release(&words->judge.beat_mono_ns, now_mono_ns); /* pairs with flatline_beats() */
-    if (judge->allocated != NULL) {
-        store_relaxed(&words->judge.allocated_bytes, *judge->allocated - judge->allocated_at_start);
-    }
+    store_relaxed(&words->judge.allocated_bytes, thread_meter_bytes(&judge->meter));
     if (now_mono_ns >= judge->lines_due_ns) {
         judge->lines_due_ns = now_mono_ns + LINES_EVERY_NS;
         errors_publish(judge, now_mono_ns);
@@ -394,8 +391,7 @@ static void judge_sleep(struct judge *judge)
 void *judge_run(void *user)
 {
     struct judge *judge = user;
-    judge->allocated = thread_allocated_bytes();
-    judge->allocated_at_start = judge->allocated != NULL ? *judge->allocated : 0;
+    judge->meter = thread_meter_begin();
     while (load_acquire(&judge->setup.words->stop) ==
            0) { /* acquire: pairs with flatline_stop()'s release */
         const bool worked = judge_pass(judge, clock_mono_ns());

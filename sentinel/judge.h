@@ -39,6 +39,7 @@ struct judge_setup {
     J(ingest_wakes_of_judge, words->ingest.wakes)                                                  \
     J(ingest_unsent, words->ingest.unsent)                                                         \
     J(ingest_allocated_bytes, words->ingest.allocated_bytes)                                       \
+    J(ingest_openssl_bytes, words->ingest.openssl_bytes)                                           \
     J(ingest_ring_full, judge->setup.from_ingest->full_count)                                      \
     J(control_ring_full, judge->setup.from_control->full_count)                                    \
     J(control_notices_dropped, words->ingest.notices_dropped)                                      \

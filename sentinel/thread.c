@@ -2,9 +2,12 @@
 #include "sentinel/thread.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* jemalloc's control call, if the program has one: the library itself does not ask for jemalloc. */
 extern int
@@ -43,12 +46,58 @@ int thread_start(
     return -result;
 }
 
-const uint64_t *thread_allocated_bytes(void)
+static _Thread_local uint64_t openssl_bytes;
+
+static void *openssl_malloc(size_t size_bytes, const char *file, int line)
 {
+    (void)file;
+    (void)line;
+    void *memory = malloc(size_bytes);
+    openssl_bytes += malloc_usable_size(memory); /* as jemalloc counts */
+    return memory;
+}
+
+static void *openssl_realloc(void *old, size_t size_bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    void *memory = realloc(old, size_bytes);
+    openssl_bytes += malloc_usable_size(memory);
+    return memory;
+}
+
+static void openssl_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+uint64_t thread_meter_openssl_bytes(void)
+{
+    return openssl_bytes;
+}
+
+void thread_meter_split_openssl(void)
+{
+    if (mallctl != NULL) {
+        (void)CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
+    }
+}
+
+struct thread_meter thread_meter_begin(void)
+{
+    struct thread_meter meter = {0};
     uint64_t *counter = NULL;
     size_t counter_bytes = sizeof(counter);
-    if (mallctl == NULL || mallctl("thread.allocatedp", &counter, &counter_bytes, NULL, 0) != 0) {
-        return NULL;
+    if (mallctl != NULL && mallctl("thread.allocatedp", &counter, &counter_bytes, NULL, 0) == 0) {
+        meter.allocated = counter;
+        meter.at_start = *counter - openssl_bytes;
     }
-    return counter;
+    return meter;
+}
+
+uint64_t thread_meter_bytes(const struct thread_meter *meter)
+{
+    return meter->allocated != NULL ? *meter->allocated - openssl_bytes - meter->at_start : 0;
 }

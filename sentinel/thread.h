@@ -17,8 +17,24 @@
 int thread_start(
     pthread_t *ret_thread, const char *name, int cpu, void *(*body)(void *), void *user);
 
-/** Where jemalloc counts the bytes this thread ever allocated; NULL where the program is not
- *  linked with jemalloc. Reading through it is a plain load. */
-const uint64_t *thread_allocated_bytes(void);
+/* What a thread has allocated, by jemalloc's own counter, less what OpenSSL did where that is counted:
+ * OpenSSL 3.0 takes and gives back 48 bytes for every TLS record, whatever we do. */
+struct thread_meter {
+    const uint64_t *allocated; /* NULL where the program is not linked with jemalloc */
+    uint64_t at_start;
+};
+
+/** Begins to count; call it in the thread itself. */
+struct thread_meter thread_meter_begin(void);
+
+/** Bytes allocated by this thread since; 0 where nobody counts. Two plain loads. */
+uint64_t thread_meter_bytes(const struct thread_meter *meter);
+
+/** Bytes that OpenSSL allocated in this thread, where they are counted apart. */
+uint64_t thread_meter_openssl_bytes(void);
+
+/** Counts OpenSSL's allocations apart, for the whole process: for a program's main(), before anything
+ *  else has used OpenSSL; the library never calls it. Without jemalloc it does nothing. */
+void thread_meter_split_openssl(void);
 
 #endif

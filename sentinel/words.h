@@ -78,8 +78,8 @@ struct slot_words {
 
 /* Ingest's own line. */
 struct ingest_words {
-    LINE_ALIGNED uint64_t
-        pass_mono_ns; /* stamp of the last finished pass; stored release, after the watermarks */
+    /* stamp of the last finished pass; stored release, after the watermarks */
+    LINE_ALIGNED uint64_t pass_mono_ns;
     uint64_t passes;
     uint64_t stalls;
     uint64_t wakes;           /* of a sleeping judge */
@@ -87,21 +87,22 @@ struct ingest_words {
     uint64_t unsent;          /* requests and pings the send buffer refused */
     /* by this thread since it began to run; 0 where jemalloc is not linked */
     uint64_t allocated_bytes;
+    uint64_t openssl_bytes; /* and by OpenSSL in it, where that is counted apart */
 };
 
 /* Judge's own lines. What ingest looks at each pass stands apart from what the judge counts
  * each pass. */
 struct judge_words {
-    LINE_ALIGNED uint64_t
-        next_deadline_mono_ns; /* stored release; ingest wakes the judge behind it */
+    /* stored release; ingest wakes the judge behind it */
+    LINE_ALIGNED uint64_t next_deadline_mono_ns;
     LINE_ALIGNED uint64_t beat_mono_ns;
     uint64_t passes;
     uint64_t events;
     uint64_t stalls;
     uint64_t timer_arms;
     uint64_t allocated_bytes;
-    LINE_ALIGNED uint32_t
-        asleep; /* 1: the judge sleeps or is about to; whoever turns it to 0 wakes it */
+    /* 1: the judge sleeps or is about to; whoever turns it to 0 wakes it */
+    LINE_ALIGNED uint32_t asleep;
 };
 
 /* Control's own words of a slot. */

@@ -8,6 +8,7 @@
 #include "core/base.h"
 #include "core/clock.h"
 #include "sentinel/config_check.h"
+#include "sentinel/thread.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -222,6 +223,7 @@ static int run(const struct options *options)
 int main(int argument_count, char **arguments)
 {
     struct options options = {0};
+    thread_meter_split_openssl(); /* first of all: it must see every allocation */
     const int code = options_read(argument_count, arguments, &options);
     if (code >= 0) {
         return code;
