@@ -132,6 +132,39 @@ static bool newest_take(struct detector *detector, const struct arrival *a, uint
     return true;
 }
 
+static void absurd_count(struct detector *detector, const struct arrival *a)
+{
+    a->stream->view.absurd++;
+    detector->totals.time_absurd++;
+}
+
+/* One frame from the future would make all that follow older than it. So where time is the key, it
+ * is doubted before it takes its place; and none is taken while nobody knows the venue's clock. The
+ * same doubted time again is no second witness. */
+static bool time_is_no_key(struct detector *detector, const struct arrival *a)
+{
+    struct envelope *envelope = &detector->envelopes[a->carrier->venue];
+    const int64_t wall_ns = a->event->data.exch_wall_ns;
+    uint64_t ignored_ns;
+    if (a->recv_ns == 0) {
+        return false;
+    }
+    if (!envelope_is_ready(envelope)) {
+        return true;
+    }
+    if (LIKELY(!envelope_doubts(envelope, a->recv_ns, wall_ns))) {
+        return false;
+    }
+    const bool is_witness = !a->is_first_push && wall_ns != a->leg->doubted_wall_ns;
+    a->leg->doubted_wall_ns = wall_ns;
+    if (is_witness &&
+        envelope_feed(envelope, a->recv_ns, wall_ns, &ignored_ns) == ENVELOPE_SAMPLE) {
+        return false; /* the last of so many that agree: the venue's clock has stepped */
+    }
+    absurd_count(detector, a);
+    return true;
+}
+
 static void sequence_apply(struct detector *detector, struct arrival *a)
 {
     struct stream *stream = a->stream;
@@ -140,6 +173,10 @@ static void sequence_apply(struct detector *detector, struct arrival *a)
     if (!sequence_key(&stream->traits, &stream->mode, a->event, &key)) {
         a->verdict = stream->mode == SEQUENCE_BY_NONE ? SEQUENCE_UNKEYED : SEQUENCE_KEYLESS;
         a->is_newer = a->verdict == SEQUENCE_UNKEYED;
+        return;
+    }
+    if (stream->mode == SEQUENCE_BY_TIME && time_is_no_key(detector, a)) {
+        a->verdict = SEQUENCE_KEYLESS;
         return;
     }
     const uint64_t expected = sequence_expected(&leg->sequence, stream->traits.chain);
@@ -228,8 +265,7 @@ static void timing_apply(struct detector *detector, struct arrival *a)
                               a->event->data.exch_wall_ns,
                               &a->excess_ns);
     if (a->timing == ENVELOPE_ABSURD) {
-        stream->view.absurd++;
-        detector->totals.time_absurd++;
+        absurd_count(detector, a);
     } else if (a->timing == ENVELOPE_SAMPLE) {
         a->carrier->excess_ns = a->excess_ns;
         stream->view.excess_lag_ns = a->excess_ns;

@@ -79,7 +79,8 @@ struct leg {
     uint64_t last_recv_ns; /* 0 = no frame in this life of the connection */
     uint64_t beyond_key;   /* REGRESSED and FROZEN clear at a key above this: survives reconnects */
     uint64_t repeats_since_ns;
-    uint32_t repeats; /* in a row */
+    int64_t doubted_wall_ns; /* the last exchange time that was not believed */
+    uint32_t repeats;        /* in a row */
     /* of the stream's ids: behind the stream's, it has not seen the reset yet */
     uint32_t generation;
     uint64_t gaps;
@@ -252,6 +253,7 @@ void carrier_down(struct detector *detector,
                   uint64_t at_ns);
 void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void leg_ready(struct detector *detector, struct leg *leg);
+void legs_ready(struct detector *detector, const struct carrier *carrier);
 void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_notice(struct detector *detector,
                     struct carrier *carrier,

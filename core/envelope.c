@@ -75,6 +75,19 @@ static bool jump_confirmed(struct envelope *envelope, int64_t sample_ns)
     return envelope->run_count >= ENVELOPE_AGREE_SAMPLES;
 }
 
+static bool is_far_below(const struct envelope *envelope, int64_t sample_ns)
+{
+    return sample_ns < envelope->level_ns - ENVELOPE_JUMP_NS;
+}
+
+bool envelope_doubts(const struct envelope *envelope, uint64_t recv_mono_ns, int64_t exch_wall_ns)
+{
+    if (!times_plausible(recv_mono_ns, exch_wall_ns)) {
+        return true;
+    }
+    return envelope->anchored && is_far_below(envelope, (int64_t)recv_mono_ns - exch_wall_ns);
+}
+
 enum envelope_verdict envelope_feed(struct envelope *envelope,
                                     uint64_t recv_mono_ns,
                                     int64_t exch_wall_ns,
@@ -93,7 +106,7 @@ enum envelope_verdict envelope_feed(struct envelope *envelope,
         return ENVELOPE_SAMPLE;
     }
     const int64_t floor_ns = floor_at(envelope, recv_mono_ns);
-    if (sample_ns < envelope->level_ns - ENVELOPE_JUMP_NS && !jump_confirmed(envelope, sample_ns)) {
+    if (is_far_below(envelope, sample_ns) && !jump_confirmed(envelope, sample_ns)) {
         return ENVELOPE_ABSURD;
     }
     if (sample_ns < floor_ns) {

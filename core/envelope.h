@@ -54,6 +54,9 @@ enum envelope_verdict {
     ENVELOPE_SAMPLE,
 };
 
+/** Is this time no faster frame but nonsense, or another clock? Changes nothing. */
+bool envelope_doubts(const struct envelope *envelope, uint64_t recv_mono_ns, int64_t exch_wall_ns);
+
 /** Feeds one frame's times and tells its excess lag. ret_excess_ns is written for
  *  ENVELOPE_SAMPLE only. */
 enum envelope_verdict envelope_feed(struct envelope *envelope,
