@@ -81,6 +81,20 @@ carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier
     streams_recount(detector, carrier);
 }
 
+/* Given up or replaced: nothing on it will ever put right what stands on it. */
+static void carrier_retire(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    for (uint32_t i = 0; i < CARRIER_FAULTS; i++) {
+        fault_clear(detector, &carrier->faults[i], at_ns);
+    }
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        for (uint32_t i = 0; i < LEG_FAULTS; i++) {
+            fault_clear(detector, &detector->legs[at].faults[i], at_ns);
+        }
+    }
+}
+
 /* ---- up -------------------------------------------------------------------------------------- */
 
 /* The inventory of a leg is complete: what DOWN revoked may reopen with the next data. */
@@ -90,7 +104,7 @@ void leg_ready(struct detector *detector, struct leg *leg)
     lease_unhold(detector, &detector->streams[leg->stream], FLATLINE_FAULT_DOWN);
 }
 
-static void legs_ready(struct detector *detector, const struct carrier *carrier)
+void legs_ready(struct detector *detector, const struct carrier *carrier)
 {
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
@@ -160,7 +174,7 @@ predecessors_clear(struct detector *detector, const struct carrier *carrier, uin
         if (down->id != 0 && !carrier_is_live(other) && other->venue == carrier->venue &&
             other->route == carrier->route && down->onset_ns <= carrier->up_ns &&
             carries_all_of(detector, carrier, other)) {
-            fault_clear(detector, down, at_ns);
+            carrier_retire(detector, other, at_ns);
         }
     }
 }
@@ -289,8 +303,8 @@ void carrier_down(struct detector *detector,
         return; /* what failed is another life of it: this one goes on */
     }
     struct fault *down = &carrier->faults[CARRIER_DOWN];
-    if (down->id != 0 && event->link.how == LINK_END_LOCAL) {
-        fault_clear(detector, down, at_ns); /* we want it no more */
+    if (event->link.how == LINK_END_LOCAL) {
+        carrier_retire(detector, carrier, at_ns); /* we want it no more */
     } else if (down->id != 0 && !carrier_is_live(carrier)) {
         fault_repeat(detector, down); /* one more attempt: the evidence stays that of the end */
         return;

@@ -176,11 +176,24 @@ static uint32_t legs_accuse(struct detector *detector,
     return accused;
 }
 
+/* Answers were lost, but all they would have promised is here. */
+static void delivery_is_inventory(struct detector *detector, const struct carrier *carrier)
+{
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        if (!detector->legs[at].started) {
+            return;
+        }
+    }
+    legs_ready(detector, carrier);
+}
+
 /* A stream that delivers needs no acknowledgement any more; one that has neither is missing
  * from the inventory. */
 void acks_missing(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     carrier->acks_due_ns = DEADLINE_NEVER;
+    delivery_is_inventory(detector, carrier);
     if (carrier->faults[CARRIER_START].id == 0) {
         (void)legs_accuse(detector, carrier, true, acks_short(carrier), at_ns);
     }
@@ -222,6 +235,7 @@ void inventory_apply(struct detector *detector,
         silent += !leg->started && !stream_is_user(&detector->streams[leg->stream]);
     }
     if (listed >= wanted) {
+        legs_ready(detector, carrier); /* its own list says more than lost answers */
         fault_clear(detector, &carrier->faults[CARRIER_INVENTORY], at_ns);
     } else if (silent == wanted - listed) {
         (void)legs_accuse(detector, carrier, false, wanted - listed, at_ns);
@@ -276,6 +290,8 @@ void start_seen(struct detector *detector, struct leg *leg, struct carrier *carr
     fault_clear(detector, &leg->faults[LEG_START], at_ns);
     if (leg->acked) {
         leg_ready(detector, leg); /* the other leg may have gone down since it was */
+    } else if (carrier->acks_due_ns == DEADLINE_NEVER) {
+        delivery_is_inventory(detector, carrier);
     }
     if (carrier->started) {
         return;
