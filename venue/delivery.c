@@ -109,6 +109,9 @@ void connection_subscribe(struct connection *connection, struct topic *topic)
     subscription->next_of_connection = connection->subscriptions;
     connection->subscriptions = subscription;
     connection->subscription_count++;
+    if (topic->is_replayed) {
+        replay_wake(connection->exchange->replays, topic->name, connection->exchange->now);
+    }
     if (topic->stream != NULL && subscription->is_published) {
         market_listen(connection->exchange->market, topic->stream, connection->exchange->now);
         first_push(connection, topic);

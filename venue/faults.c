@@ -24,10 +24,10 @@ bool target_parse(const char *text, struct target *ret_target)
         return false;
     }
     if (strncmp(text, "conn:", 5) == 0) {
-        char *end;
+        char *end = NULL;
         target.kind = TARGET_CONNECTION;
         target.connection_id = isdigit((unsigned char)text[5]) ? strtoull(text + 5, &end, 10) : 0;
-        if (target.connection_id == 0 || *end != '\0') {
+        if (target.connection_id == 0 || end == NULL || *end != '\0') {
             return false;
         }
         (void)strcpy(target.pattern, text);

@@ -3,6 +3,7 @@
  * main.c - flatline-venue: options, certificates, exchange, server; then venue.json and `ready`.
  */
 #include "venue/options.h"
+#include "venue/replay.h"
 #include "venue/server.h"
 #include "venue/tls.h"
 
@@ -104,6 +105,33 @@ static bool describe(const struct server *server, const char *dir)
     return fclose(file) == 0 && rename(temporary, path) == 0;
 }
 
+static bool
+replays_open(struct exchange *exchange, const struct options *options, char *why, size_t why_bytes)
+{
+    for (unsigned i = 0; i < options->replay_count; i++) {
+        const struct replay_options how = {.path = options->replays[i],
+                                           .speed = options->replay_speed,
+                                           .rebases = options->replay_rebases};
+        struct replay *replay = replay_open(&how, why, why_bytes);
+        if (replay == NULL) {
+            return false;
+        }
+        replay_link(exchange, replay);
+    }
+    return true;
+}
+
+static void bogus_add(struct exchange *exchange, const struct options *options)
+{
+    static const char *const standard[] = {"BOGUSUSDT", "BOGUSUSD_PERP", "BOGUS-USDT"};
+    for (size_t i = 0; i < ARRAY_COUNT(standard); i++) {
+        market_bogus(exchange->market, standard[i]);
+    }
+    for (unsigned i = 0; i < options->bogus_count; i++) {
+        market_bogus(exchange->market, options->bogus[i]);
+    }
+}
+
 static int serve(const struct options *options, const char *dir)
 {
     struct exchange exchange;
@@ -114,15 +142,15 @@ static int serve(const struct options *options, const char *dir)
 
     exchange_start(
         &exchange, &options->exchange, (struct moment){clock_mono_ns(), clock_wall_ns()});
-    market_bogus(exchange.market, "BOGUSUSDT");
-    market_bogus(exchange.market, "BOGUSUSD_PERP");
-    market_bogus(exchange.market, "BOGUS-USDT");
-    for (unsigned i = 0; i < options->bogus_count; i++) {
-        market_bogus(exchange.market, options->bogus[i]);
-    }
+    bogus_add(&exchange, options);
     struct actions *actions = actions_create(&exchange);
-    struct server *server = server_create(&wires, &exchange, actions, why, sizeof(why));
-    int result = server == NULL ? fail("cannot serve", why) : 0;
+    struct server *server = NULL;
+    int result =
+        replays_open(&exchange, options, why, sizeof(why)) ? 0 : fail("cannot replay", why);
+    if (result == 0) {
+        server = server_create(&wires, &exchange, actions, why, sizeof(why));
+        result = server == NULL ? fail("cannot serve", why) : 0;
+    }
     if (result == 0 && !script_load(actions, options->script)) {
         result = fail(options->script, strerror(errno));
     }
