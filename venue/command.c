@@ -102,3 +102,18 @@ bool command_parse(const char *line, struct command *ret_command, const char **r
     command->after_ns += delay_ns;
     return true;
 }
+
+const char *command_word(const struct command *command, unsigned index)
+{
+    return index < command->count ? command->words[index] : NULL;
+}
+
+bool command_number(const char *text, uint64_t max, uint64_t *ret_number)
+{
+    char *end;
+    if (text == NULL || !isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    *ret_number = strtoull(text, &end, 10);
+    return *end == '\0' && *ret_number <= max;
+}

@@ -28,4 +28,10 @@ bool command_parse(const char *line, struct command *ret_command, const char **r
 /** "500ms", "2s", "1.5s", "250us", "3m", "1h". */
 bool duration_parse(const char *text, uint64_t *ret_ns);
 
+/** A word of it, the verb being 0; NULL if there are not so many. */
+const char *command_word(const struct command *command, unsigned index);
+
+/** A whole number up to max; text may be NULL. */
+bool command_number(const char *text, uint64_t max, uint64_t *ret_number);
+
 #endif

@@ -154,6 +154,20 @@ void connection_unsubscribe(struct connection *connection, struct topic *topic)
     }
 }
 
+bool connection_is_meant(const struct connection *connection, const struct target *target)
+{
+    if (target->kind != TARGET_STREAM) {
+        return target_is_connection(target, connection->id, connection->venue, connection->serving);
+    }
+    for (const struct subscription *at = connection->subscriptions; at != NULL;
+         at = at->next_of_connection) {
+        if (target_is_stream(target, at->topic->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- what is said ---- */
 
 struct fault *

@@ -156,6 +156,9 @@ struct subscription *connection_subscription(struct connection *connection,
 void connection_subscribe(struct connection *connection, struct topic *topic);
 void connection_unsubscribe(struct connection *connection, struct topic *topic);
 
+/** Does a target mean this connection: by itself, or by a stream it carries? */
+bool connection_is_meant(const struct connection *connection, const struct target *target);
+
 /** Is this fault on for a topic as carried by this connection? */
 struct fault *
 fault_concerning(struct connection *connection, enum fault_kind kind, const struct topic *topic);

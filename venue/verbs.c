@@ -2,7 +2,6 @@
 #include "venue/verbs.h"
 
 #include "core/base.h"
-#include "venue/hostile.h"
 #include "venue/transport.h"
 
 #include <ctype.h>
@@ -10,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OKX_NOTICE_LEAD_NS (60 * NS_PER_S)
-#define SHUTDOWN_LEAD_NS   (10 * NS_PER_S)
 
 /* ---- verbs that put a fault on, and their un... ---- */
 
@@ -54,27 +50,12 @@ bool verb_can_end(const char *verb)
     return fault_verb(verb) != NULL;
 }
 
-static const char *word(const struct command *command, unsigned index)
-{
-    return index < command->count ? command->words[index] : NULL;
-}
-
-static bool number_parse(const char *text, uint64_t max, uint64_t *ret_number)
-{
-    char *end;
-    if (text == NULL || !isdigit((unsigned char)text[0])) {
-        return false;
-    }
-    *ret_number = strtoull(text, &end, 10);
-    return *end == '\0' && *ret_number <= max;
-}
-
 /* `800ms`, or `0ms..2s over 5s`. */
 static const char *read_lag(const struct command *command, struct fault *fault)
 {
     static const char usage[] = "write: lag TARGET 800ms, or lag TARGET 0ms..2s over 5s";
     char from[32];
-    const char *text = word(command, 2);
+    const char *text = command_word(command, 2);
     const char *dots = text == NULL ? NULL : strstr(text, "..");
 
     if (text == NULL) {
@@ -87,8 +68,8 @@ static const char *read_lag(const struct command *command, struct fault *fault)
         return usage;
     }
     (void)snprintf(from, sizeof(from), "%.*s", (int)(dots - text), text);
-    const char *over = word(command, 3);
-    const char *time = word(command, 4);
+    const char *over = command_word(command, 3);
+    const char *time = command_word(command, 4);
     const bool is_good = duration_parse(from, &fault->lag_from_ns) &&
                          duration_parse(dots + 2, &fault->lag_to_ns) && over != NULL &&
                          strcmp(over, "over") == 0 && time != NULL &&
@@ -106,7 +87,7 @@ static const char *read_details(const struct command *command, struct fault *fau
         return read_lag(command, fault);
     case FAULT_GAP:
         fault->left = 1;
-        return command->count < 3 || number_parse(command->words[2], 1000000, &fault->left)
+        return command->count < 3 || command_number(command->words[2], 1000000, &fault->left)
                    ? NULL
                    : "write: gap STREAM [N]";
     case FAULT_REGRESS:
@@ -114,12 +95,12 @@ static const char *read_details(const struct command *command, struct fault *fau
         return NULL;
     case FAULT_REFUSE:
     case FAULT_REST_STATUS:
-        if (!number_parse(word(command, 2), 599, &number) || number < 200) {
+        if (!command_number(command_word(command, 2), 599, &number) || number < 200) {
             return "write: refuse VENUE 429|503|off, or rest-status VENUE CODE "
                    "[RETRY-AFTER-SECONDS]";
         }
         fault->code = (unsigned)number;
-        if (command->count > 3 && !number_parse(command->words[3], 100000, &number)) {
+        if (command->count > 3 && !command_number(command->words[3], 100000, &number)) {
             return "Retry-After is a number of seconds";
         }
         fault->retry_after_s = command->count > 3 ? (unsigned)number : 0;
@@ -139,26 +120,11 @@ static const char *read_details(const struct command *command, struct fault *fau
     return NULL;
 }
 
-/* Does a target mean this connection: by itself, or by a stream it carries? */
-static bool concerns(const struct connection *connection, const struct target *target)
-{
-    if (target->kind != TARGET_STREAM) {
-        return target_is_connection(target, connection->id, connection->venue, connection->serving);
-    }
-    for (const struct subscription *at = connection->subscriptions; at != NULL;
-         at = at->next_of_connection) {
-        if (target_is_stream(target, at->topic->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Some faults are a state of the connections that are there. */
 static void apply_to_connections(struct exchange *exchange, const struct fault *fault, bool is_on)
 {
     for (struct connection *at = exchange->connections; at != NULL; at = at->next) {
-        if (!concerns(at, &fault->target)) {
+        if (!connection_is_meant(at, &fault->target)) {
             continue;
         }
         if (fault->kind == FAULT_BLACKHOLE) {
@@ -194,7 +160,7 @@ static const char *do_fault(struct exchange *exchange,
     struct fault fault = {.kind = verb->kind,
                           .since_mono_ns = exchange->now.mono_ns,
                           .since_wall_ns = exchange->now.wall_ns};
-    const char *target = word(command, 1);
+    const char *target = command_word(command, 1);
 
     if (target == NULL || strcmp(target, "on") == 0 || strcmp(target, "off") == 0) {
         target = "*";
@@ -221,159 +187,12 @@ static const char *do_fault(struct exchange *exchange,
     return NULL;
 }
 
-/* ---- verbs that do something at once ---- */
-
-typedef const char *connection_verb(struct connection *connection, const struct command *command);
-
-static const char *do_reset(struct connection *connection, const struct command *command)
-{
-    (void)command;
-    transport_reset(connection);
-    return NULL;
-}
-
-static const char *do_finish(struct connection *connection, const struct command *command)
-{
-    (void)command;
-    transport_finish(connection);
-    return NULL;
-}
-
-static const char *do_close(struct connection *connection, const struct command *command)
-{
-    uint64_t code = 0;
-    char reason[CLOSE_REASON_BYTES] = "";
-    size_t used = 0;
-
-    if (!number_parse(word(command, 2), 4999, &code) || code < 1000) {
-        return "write: close TARGET CODE [REASON]";
-    }
-    for (unsigned i = 3; i < command->count && used < sizeof(reason); i++) {
-        used += (size_t)snprintf(
-            reason + used, sizeof(reason) - used, "%s%s", i > 3 ? " " : "", command->words[i]);
-    }
-    connection_close(connection, (unsigned)code, reason);
-    return NULL;
-}
-
-static const char *do_hostile(struct connection *connection, const struct command *command)
-{
-    struct text bytes = {0};
-    const bool is_known = word(command, 2) != NULL && hostile_bytes(command->words[2], &bytes);
-    if (is_known) {
-        struct message *message = message_create(bytes.bytes, bytes.size_bytes);
-        connection_send(connection, message, SEND_RAW);
-        message_release(message);
-    }
-    text_free(&bytes);
-    return is_known ? NULL : hostile_kinds();
-}
-
-static const char *read_lead(const struct command *command, uint64_t standard_ns, uint64_t *ret_ns)
-{
-    *ret_ns = standard_ns;
-    return command->count < 3 || duration_parse(command->words[2], ret_ns)
-               ? NULL
-               : "the lead is a duration, such as 3s";
-}
-
-static const char *do_notice(struct connection *connection, const struct command *command)
-{
-    uint64_t lead_ns;
-    char text[192];
-    const char *why = read_lead(command, OKX_NOTICE_LEAD_NS, &lead_ns);
-    if (why != NULL || connection->venue != VENUE_OKX) {
-        return why;
-    }
-    (void)snprintf(text,
-                   sizeof(text),
-                   "{\"event\":\"notice\",\"code\":\"64008\",\"msg\":\"The connection will soon be "
-                   "closed for a service "
-                   "upgrade. Please reconnect.\",\"connId\":\"%s\"}",
-                   connection->id_text);
-    connection_send_text(connection, text);
-    connection->close_due_ns = connection->exchange->now.mono_ns + lead_ns;
-    return NULL;
-}
-
-static const char *do_shutdown(struct connection *connection, const struct command *command)
-{
-    uint64_t lead_ns;
-    char event[64];
-    char text[160];
-    const char *why = read_lead(command, SHUTDOWN_LEAD_NS, &lead_ns);
-    if (why != NULL || connection->venue == VENUE_OKX) {
-        return why;
-    }
-    (void)snprintf(event,
-                   sizeof(event),
-                   "{\"e\":\"serverShutdown\",\"E\":%" PRIu64 "}",
-                   wall_ms(connection->exchange->now.wall_ns));
-    (void)snprintf(text,
-                   sizeof(text),
-                   connection->is_combined ? "{\"stream\":\"!serverShutdown\",\"data\":%s}" : "%s",
-                   event);
-    connection_send_text(connection, text);
-    connection->close_due_ns = connection->exchange->now.mono_ns + lead_ns;
-    return NULL;
-}
-
-static const char *do_count_error(struct connection *connection, const struct command *command)
-{
-    struct target target;
-    (void)target_parse(command->words[1], &target); /* it was found by this very target */
-    for (struct subscription *at = connection->subscriptions; at != NULL;
-         at = at->next_of_connection) {
-        if (connection->venue == VENUE_OKX &&
-            (target.kind != TARGET_STREAM || target_is_stream(&target, at->topic->name))) {
-            struct text text = {0};
-            text_addf(&text,
-                      "{\"event\":\"channel-conn-count-error\",\"channel\":\"%s\",\"connCount\":"
-                      "\"30\",\"connId\":\"%s\"}",
-                      strrchr(at->topic->name, '/') + 1,
-                      connection->id_text);
-            connection_send_text(connection, text.bytes);
-            text_free(&text);
-            connection_unsubscribe(connection, at->topic);
-            return NULL;
-        }
-    }
-    return NULL;
-}
-
-static const char *each_connection(struct exchange *exchange,
-                                   const struct command *command,
-                                   connection_verb *verb,
-                                   struct text *answer)
-{
-    struct target target;
-    unsigned count = 0;
-    struct connection *next;
-
-    if (command->count < 2 || !target_parse(command->words[1], &target)) {
-        return "whom? conn:N, VENUE/ROUTE or VENUE/SYMBOL/CHANNEL";
-    }
-    for (struct connection *at = exchange->connections; at != NULL; at = next) {
-        next = at->next;
-        if (at->is_dead || !concerns(at, &target)) {
-            continue;
-        }
-        const char *why = verb(at, command);
-        if (why != NULL) {
-            return why;
-        }
-        count++;
-    }
-    text_addf(answer, " connections=%u", count);
-    return NULL;
-}
-
 /* ---- account ---- */
 
 static const char *
 do_key_expire(struct exchange *exchange, const struct command *command, struct text *answer)
 {
-    const char *how = word(command, 1);
+    const char *how = command_word(command, 1);
     const bool is_silent = how != NULL && strcmp(how, "silent") == 0;
     const bool is_twice = how != NULL && strcmp(how, "twice") == 0;
     char key[LISTEN_KEY_BYTES];
@@ -546,19 +365,6 @@ static const struct {
     {"quit", do_nothing},
 };
 
-static const struct {
-    const char *verb;
-    connection_verb *act;
-} CONNECTION_VERBS[] = {
-    {"rst", do_reset},
-    {"fin", do_finish},
-    {"close", do_close},
-    {"hostile", do_hostile},
-    {"notice64008", do_notice},
-    {"shutdown-notice", do_shutdown},
-    {"conn-count-error", do_count_error},
-};
-
 const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer)
 {
     const char *verb = command->words[0];
@@ -575,10 +381,5 @@ const char *verb_do(struct exchange *exchange, const struct command *command, st
             return EXCHANGE_VERBS[i].act(exchange, command, answer);
         }
     }
-    for (size_t i = 0; i < ARRAY_COUNT(CONNECTION_VERBS); i++) {
-        if (strcmp(CONNECTION_VERBS[i].verb, verb) == 0) {
-            return each_connection(exchange, command, CONNECTION_VERBS[i].act, answer);
-        }
-    }
-    return "unknown command; docs/VENUE.md lists them";
+    return connection_verb_do(exchange, command, answer);
 }

@@ -12,6 +12,10 @@
  *  Returns NULL, or why not. */
 const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer);
 
+/** The verbs that act on connections at once; "unknown command" for any other. */
+const char *
+connection_verb_do(struct exchange *exchange, const struct command *command, struct text *answer);
+
 /** Can it be given with `for`: is there an `un...` of it? */
 bool verb_can_end(const char *verb);
 

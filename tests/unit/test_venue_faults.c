@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal: each fault does what its name says and nothing else, to those it is meant for and nobody else.
+ * Method: see venue_lab.h.
+ */
+#include "unit/venue_lab.h"
+
+static void mute_takes_one_stream_and_leaves_its_sibling(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "mute " BEST);
+    run(lab, NS_PER_S);
+    assert_int_equal(count_told(connection, "btcusdt@bookTicker"), 0);
+    run(lab, NS_PER_S);
+    assert_in_range(count_told(connection, "btcusdt@depth@100ms"), 9, 11);
+    assert_does(lab, "unmute " BEST);
+    run(lab, NS_PER_S);
+    assert_true(count_told(connection, "btcusdt@bookTicker") > 10);
+}
+
+static void mute_of_a_route_leaves_its_answers_and_other_connections(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    struct connection *market =
+        open_at(lab, VENUE_USDM, "/market/stream", "streams=btcusdt@markPrice@1s");
+    assert_does(lab, "mute binance-usdm/public");
+    run(lab, 2 * NS_PER_S);
+    assert_null(told(connection));
+    assert_true(count_told(market, "markPrice") >= 1);
+    ask(connection, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}");
+    assert_non_null(strstr(told(connection), "btcusdt@bookTicker"));
+}
+
+static void a_gap_skips_frames_once(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "gap " BOOK " 3");
+    run(lab, NS_PER_S);
+    assert_in_range(count_told(connection, "depthUpdate"), 6, 8);
+    run(lab, NS_PER_S);
+    assert_in_range(count_told(connection, "depthUpdate"), 9, 11);
+    assert_int_equal(lab->exchange.faults.count, 0);
+}
+
+static void regress_without_end_is_one_frame(void **state)
+{
+    struct lab *lab = *state;
+    (void)two_streams(lab);
+    assert_does(lab, "regress " BEST);
+    run(lab, 200 * NS_PER_MS);
+    assert_int_equal(lab->exchange.faults.count, 0);
+}
+
+static void lag_keeps_every_frame_and_its_order_and_bursts_when_it_ends(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "lag binance-usdm/public 800ms");
+    run(lab, 700 * NS_PER_MS);
+    assert_null(told(connection));
+    run(lab, 300 * NS_PER_MS);
+    assert_in_range(count_told(connection, "depthUpdate"), 1, 3);
+    const size_t waiting = lab->exchange.delayed_count;
+    assert_true(waiting > 10);
+    assert_does(lab, "unlag binance-usdm/public");
+    run(lab, NS_PER_MS);
+    assert_int_equal(lab->exchange.delayed_count, 0);
+    assert_true(connection->outbox.count >= waiting);
+    uint64_t last = 0;
+    const char *text;
+    while ((text = told(connection)) != NULL) {
+        const char *id = strstr(text, "\"bookTicker\",\"u\":");
+        if (id != NULL) {
+            const uint64_t number = strtoull(id + 17, NULL, 10);
+            assert_true(number > last);
+            last = number;
+        }
+    }
+    assert_true(last > 0);
+}
+
+static void silent_subscribe_acknowledges_and_says_nothing(void **state)
+{
+    struct lab *lab = *state;
+    assert_does(lab, "silent-subscribe " BEST);
+    struct connection *connection = open_at(lab, VENUE_USDM, "/public/ws", "");
+    ask(connection, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
+    assert_string_equal(told(connection), "{\"result\":null,\"id\":1}");
+    run(lab, NS_PER_S);
+    assert_null(told(connection));
+    ask(connection, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}");
+    assert_non_null(strstr(told(connection), "btcusdt@bookTicker"));
+}
+
+static void no_ack_has_never_heard_of_it(void **state)
+{
+    struct lab *lab = *state;
+    assert_does(lab, "no-ack " BEST);
+    struct connection *connection = open_at(lab, VENUE_USDM, "/public/ws", "");
+    ask(connection, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
+    assert_null(told(connection));
+    ask(connection, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":2}");
+    assert_string_equal(told(connection), "{\"result\":[],\"id\":2}");
+    run(lab, NS_PER_S);
+    assert_null(told(connection));
+}
+
+static void wrong_route_swaps_the_served_routes(void **state)
+{
+    struct lab *lab = *state;
+    assert_does(lab, "wrong-route binance-usdm on");
+    struct connection *here = open_at(lab, VENUE_USDM, "/public/ws", "");
+    struct connection *there = open_at(lab, VENUE_USDM, "/market/ws", "");
+    ask(here, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
+    ask(there, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
+    run(lab, NS_PER_S);
+    assert_int_equal(count_told(here, "\"bookTicker\""), 0);
+    assert_true(count_told(there, "\"bookTicker\"") > 10);
+    assert_does(lab, "wrong-route binance-usdm off");
+    assert_int_equal(lab->exchange.faults.count, 0);
+}
+
+static void blackhole_stops_reading_and_ends(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "blackhole binance-usdm/public");
+    assert_true(connection->is_blackholed);
+    assert_int_equal(reading, 0);
+    assert_does(lab, "unblackhole binance-usdm/public");
+    assert_false(connection->is_blackholed);
+    assert_int_equal(reading, 1);
+}
+
+static void endings_hit_the_connections_meant_and_no_others(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *usdm = two_streams(lab);
+    struct connection *okx = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    assert_does(lab, "close okx/public 4007 key gone");
+    assert_int_equal(okx->close_code, 4007);
+    assert_string_equal(okx->close_reason, "key gone");
+    assert_int_equal(usdm->close_code, 0);
+    assert_does(lab, "rst " BEST); /* the connection that carries it */
+    assert_int_equal(resets, 1);
+    assert_true(usdm->is_dead);
+    assert_does(lab, "fin *");
+    assert_int_equal(finishes, 0); /* nobody is left */
+}
+
+static void notices_are_told_and_kept(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *okx = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    struct connection *raw = open_at(lab, VENUE_SPOT, "/ws", "");
+    struct connection *combined = open_at(lab, VENUE_SPOT, "/stream", "");
+    assert_does(lab, "notice64008 okx/public 2s");
+    assert_non_null(strstr(told(okx), "\"event\":\"notice\",\"code\":\"64008\""));
+    assert_does(lab, "shutdown-notice binance-spot 2s");
+    assert_int_equal(strncmp(told(raw), "{\"e\":\"serverShutdown\"", 21), 0);
+    assert_int_equal(strncmp(told(combined), "{\"stream\":\"!serverShutdown\"", 27), 0);
+    run(lab, 1900 * NS_PER_MS);
+    assert_int_equal(okx->close_code + raw->close_code + combined->close_code, 0);
+    run(lab, 200 * NS_PER_MS);
+    assert_true(okx->close_code != 0 && raw->close_code != 0 && combined->close_code != 0);
+}
+
+static void a_wrong_command_is_an_error_and_changes_nothing(void **state)
+{
+    static const char *const bad[] = {"dance",
+                                      "lag okx/public",
+                                      "lag okx/public soon",
+                                      "lag okx/public 0ms..2s over",
+                                      "gap okx/public",
+                                      "close okx/public",
+                                      "refuse okx 4290",
+                                      "rate BTCUSDT fast",
+                                      "rate BTCUSDT nan",
+                                      "rst",
+                                      "mute conn:x",
+                                      "key-expire loudly"};
+    struct lab *lab = *state;
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct command command;
+        const char *why = NULL;
+        struct text answer = {0};
+        assert_true(command_parse(bad[i], &command, &why));
+        assert_non_null(verb_do(&lab->exchange, &command, &answer));
+        assert_int_equal(lab->exchange.faults.count, 0);
+        text_free(&answer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(mute_takes_one_stream_and_leaves_its_sibling),
+        LAB_TEST(mute_of_a_route_leaves_its_answers_and_other_connections),
+        LAB_TEST(a_gap_skips_frames_once),
+        LAB_TEST(regress_without_end_is_one_frame),
+        LAB_TEST(lag_keeps_every_frame_and_its_order_and_bursts_when_it_ends),
+        LAB_TEST(silent_subscribe_acknowledges_and_says_nothing),
+        LAB_TEST(no_ack_has_never_heard_of_it),
+        LAB_TEST(wrong_route_swaps_the_served_routes),
+        LAB_TEST(blackhole_stops_reading_and_ends),
+        LAB_TEST(endings_hit_the_connections_meant_and_no_others),
+        LAB_TEST(notices_are_told_and_kept),
+        LAB_TEST(a_wrong_command_is_an_error_and_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
