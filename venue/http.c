@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HANG_S 120
+
 static const char *method_of(struct lws *wsi)
 {
     static const struct {
@@ -143,7 +145,9 @@ static int on_request(struct lws *wsi)
     text_free(&query);
     int result = 0;
     if (answer.hangs) {
-        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+        /* not read either: libwebsockets spins on what comes after a request without an answer */
+        (void)lws_rx_flow_control(wsi, 0);
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, HANG_S);
     } else {
         result = http_answer(wsi, &answer);
         if (result == 0 && lws_http_transaction_completed(wsi) != 0) {

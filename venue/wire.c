@@ -30,8 +30,13 @@ static struct connection *connection_of(struct lws *wsi)
 
 void transport_wake(struct connection *connection)
 {
-    if (connection->wire != NULL) {
-        lws_callback_on_writable(connection->wire);
+    if (connection->wire == NULL) {
+        return;
+    }
+    lws_callback_on_writable(connection->wire);
+    if (connection->close_code != 0) {
+        /* a client that does not read never takes the close frame */
+        lws_set_timeout(connection->wire, PENDING_TIMEOUT_USER_OK, CLOSE_WITHIN_S);
     }
 }
 
