@@ -140,6 +140,9 @@ int control_create(const struct control_setup *setup,
     for (uint32_t i = 0; i < control->line_count; i++) {
         line_init(control, i);
     }
+    if (setup->config->control_socket != NULL) {
+        control_log(control, "control_socket: reserved; nothing is served on it yet");
+    }
     *ret_control = control;
     return 0;
 }

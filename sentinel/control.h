@@ -39,8 +39,8 @@ int control_create(const struct control_setup *setup,
  *  which must outlive every connection. NULL is accepted. */
 void control_destroy(struct control *control);
 
-/** The thread: struct control * in, runs until words->stop. */
-void *control_run(void *control);
+/** The thread: user is a struct control *; runs until words->stop. */
+void *control_run(void *user);
 
 /** Wakes it, for the end. Any thread. */
 void control_poke(struct control *control);

@@ -48,7 +48,7 @@ static int key_read(const struct config_user_data *user, char *key, size_t key_b
         if (value == NULL || strlen(value) >= key_bytes) {
             return -ENOENT;
         }
-        (void)strcpy(key, value);
+        memcpy(key, value, strlen(value) + 1U);
         return 0;
     }
     const int fd = open(user->api_key_file, O_RDONLY | O_CLOEXEC);

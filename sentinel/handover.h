@@ -19,7 +19,7 @@ enum handover_kind {
     HANDOVER_ADOPT, /* control -> ingest: read this connection from now on */
     /* control -> ingest: say goodbye (1000) on the slot's connection, if it still has one */
     HANDOVER_CLOSE,
-    /* control -> ingest: a successor carries the slot's streams, so its end, by whomever, is planned */
+    /* control -> ingest: a successor carries the slot's streams: its end, by whomever, is planned */
     HANDOVER_RETIRE,
     HANDOVER_KEEP,  /* control -> ingest: the successor is gone, the slot is needed after all */
     HANDOVER_ENDED, /* ingest -> control: this connection has ended; yours to report and free */

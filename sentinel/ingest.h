@@ -39,8 +39,8 @@ struct ingest_setup {
 int ingest_create(const struct ingest_setup *setup, struct ingest **ret_ingest);
 void ingest_destroy(struct ingest *ingest);
 
-/** The thread: struct ingest * in, runs until words->stop. */
-void *ingest_run(void *ingest);
+/** The thread: user is a struct ingest *; runs until words->stop. */
+void *ingest_run(void *user);
 
 /** Wakes ingest if it waits: a new order, or the end. Any thread; one system call. */
 void ingest_poke(struct ingest *ingest);

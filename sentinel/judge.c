@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define BATCH_EVENTS     64U
-#define TICKS_MAX        256U /* of one pass, DETECTOR_TICK_MAX verdicts each; the rest in the next */
+#define TICKS_MAX        256U /* of one pass, DETECTOR_TICK_MAX verdicts each; the rest follow */
 #define ERRORS_MAX       8U   /* texts of one pass */
 #define HOUSE_EVERY_NS   NS_PER_MS         /* watermarks, beat, suspend */
 #define LINES_EVERY_NS   (10U * NS_PER_MS) /* connection lines and counters, for people */

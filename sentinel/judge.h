@@ -64,8 +64,8 @@ const char *const *judge_counter_names(uint32_t *ret_count);
 int judge_create(const struct judge_setup *setup, struct judge **ret_judge);
 void judge_destroy(struct judge *judge);
 
-/** The thread: struct judge * in, runs until words->stop. */
-void *judge_run(void *judge);
+/** The thread: user is a struct judge *; runs until words->stop. */
+void *judge_run(void *user);
 
 /** One pass at now, for tests and for the thread: drains, publishes, judges what is due.
  *  Returns true if there was work. */

@@ -74,7 +74,7 @@ enum listen_key_news listen_key_take(struct listen_key *key,
     if (answer->asked == LISTEN_KEY_POST) {
         /* A socket on a key that was doubted is dead even if the venue gives the same key again. */
         key->reconnect = key->reconnect || key->doubted || strcmp(answer->key, key->key) != 0;
-        (void)strcpy(key->key, answer->key); /* length checked above */
+        memcpy(key->key, answer->key, strlen(answer->key) + 1U); /* length checked above */
         key->doubted = false;
     }
     key->failures = 0;

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #define CONTROL_RING_EVENTS 1024U
-#define ORDERS_PER_SLOT     4U /* adopt, retire, keep, close: the next needs ingest's answer first */
+#define ORDERS_PER_SLOT     4U /* adopt, retire, keep, close: then ingest must answer first */
 #define NOTICE_RING_EVENTS  256U
 #define BEAT_MAX_NS         (250U * NS_PER_MS)
 

@@ -17,8 +17,8 @@
 int thread_start(
     pthread_t *ret_thread, const char *name, int cpu, void *(*body)(void *), void *user);
 
-/* What a thread has allocated, by jemalloc's own counter, less what OpenSSL did where that is counted:
- * OpenSSL 3.0 takes and gives back 48 bytes for every TLS record, whatever we do. */
+/* What a thread has allocated, by jemalloc's own counter, less what OpenSSL did where that is
+ * counted: OpenSSL 3.0 takes and gives back 48 bytes for every TLS record, whatever we do. */
 struct thread_meter {
     const uint64_t *allocated; /* NULL where the program is not linked with jemalloc */
     uint64_t at_start;
@@ -33,8 +33,8 @@ uint64_t thread_meter_bytes(const struct thread_meter *meter);
 /** Bytes that OpenSSL allocated in this thread, where they are counted apart. */
 uint64_t thread_meter_openssl_bytes(void);
 
-/** Counts OpenSSL's allocations apart, for the whole process: for a program's main(), before anything
- *  else has used OpenSSL; the library never calls it. Without jemalloc it does nothing. */
+/** Counts OpenSSL's allocations apart, for the whole process: for a program's main(), before
+ *  anything else has used OpenSSL; the library never calls it. Without jemalloc it does nothing. */
 void thread_meter_split_openssl(void);
 
 #endif
