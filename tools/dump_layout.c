@@ -20,6 +20,7 @@ struct field_row {
     uint32_t bytes;
     const char *unit;
     const char *meaning;
+    bool is_signed;
 };
 
 struct record_row {
@@ -47,8 +48,10 @@ struct fault_row {
     const char *keys[FLATLINE_EVIDENCE_WORDS];
 };
 
+#define IS_SIGNED(record, field)                                                                   \
+    _Generic(((struct record *)NULL)->field, int64_t : true, default : false)
 #define FIELD_ROW(record, field, offset, bytes, unit, meaning)                                     \
-    {#record, #field, offset, bytes, unit, meaning},
+    {#record, #field, offset, bytes, unit, meaning, IS_SIGNED(record, field)},
 #define RECORD_ROW(record, bytes)                       {#record, bytes},
 #define SECTION_ROW(number, name, record, meaning)      {number, #name, #record, meaning},
 #define FAULT_ROW(number, name, text, a, b, c, d, e, f) {number, #name, {a, b, c, d, e, f}},
@@ -98,6 +101,9 @@ static json_t *json_fields(const struct record_row *record)
                                       fields[i].unit,
                                       "meaning",
                                       fields[i].meaning);
+            if (fields[i].is_signed) {
+                (void)json_object_set_new(field, "signed", json_true());
+            }
             (void)json_array_append_new(array, field);
         }
     }
@@ -173,27 +179,36 @@ static int print_json(void)
                                               "meaning",
                                               sections[i].meaning));
     }
-    json_t *layout = json_pack("{s:s, s:i, s:i, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
-                               "magic",
-                               "FLATLINE",
-                               "major",
-                               (int)FLATLINE_MAJOR,
-                               "minor",
-                               (int)FLATLINE_MINOR,
-                               "layout_hash",
-                               hash,
-                               "lease_absurd_ns",
-                               (json_int_t)FLATLINE_LEASE_ABSURD_NS,
-                               "alive_absurd_ns",
-                               (json_int_t)FLATLINE_ALIVE_ABSURD_NS,
-                               "records",
-                               record_array,
-                               "sections",
-                               section_array,
-                               "enums",
-                               json_enums(),
-                               "faults",
-                               json_faults());
+    json_t *layout =
+        json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+                  "magic",
+                  "FLATLINE",
+                  "major",
+                  (int)FLATLINE_MAJOR,
+                  "minor",
+                  (int)FLATLINE_MINOR,
+                  "layout_hash",
+                  hash,
+                  "default_directory",
+                  FLATLINE_DEFAULT_DIRECTORY,
+                  "default_name",
+                  FLATLINE_DEFAULT_NAME,
+                  "lease_absurd_ns",
+                  (json_int_t)FLATLINE_LEASE_ABSURD_NS,
+                  "alive_absurd_ns",
+                  (json_int_t)FLATLINE_ALIVE_ABSURD_NS,
+                  "records_max",
+                  (json_int_t)FLATLINE_RECORDS_MAX,
+                  "no_index",
+                  (json_int_t)FLATLINE_NO_INDEX,
+                  "records",
+                  record_array,
+                  "sections",
+                  section_array,
+                  "enums",
+                  json_enums(),
+                  "faults",
+                  json_faults());
     const int error = json_dumpf(layout, stdout, JSON_INDENT(1));
     json_decref(layout);
     (void)putchar('\n');
