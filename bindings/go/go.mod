@@ -1,0 +1,3 @@
+module flatline
+
+go 1.19

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+
+package flatline
+
+import "sync/atomic"
+
+// Stream is a look at one channel of one instrument.
+type Stream struct {
+	lease  *uint64 // lease_until_mono_ns, the first word of the line
+	alive  *uint64
+	reader *Reader
+	view   *view
+	index  int
+}
+
+// Gate is a look at the streams one decision needs.
+type Gate struct {
+	alive   *uint64
+	members []member
+	reader  *Reader
+	view    *view
+	index   int
+}
+
+// member is one stream of a gate. Its gate may trust it for longer or shorter than its lease says.
+type member struct {
+	lease    *uint64
+	adjustNs uint64 // two's complement, added modulo 2^64
+	stream   int
+}
+
+// holds: until is in the future, and not absurdly far.
+func holds(until, now, absurd uint64) bool { return until-now-1 < absurd }
+
+// Name is the stream's name.
+func (s *Stream) Name() string { return s.view.streams[s.index] }
+
+// Fresh says whether this stream may be trusted at now: two loads, two compares.
+func (s *Stream) Fresh(now uint64) bool {
+	return holds(atomic.LoadUint64(s.lease), now, leaseAbsurdNs) &&
+		holds(atomic.LoadUint64(s.alive), now, aliveAbsurdNs)
+}
+
+// Look is Fresh now, with a second look: if the sentinel is dead or superseded, it attaches again by
+// name, finds the stream there and looks again. What an engine should ask before it acts.
+func (s *Stream) Look() bool {
+	now := Now()
+	if s.Fresh(now) {
+		return true
+	}
+	if v := s.reader.next(s.view, now); v != nil {
+		if moved, ok := v.stream(s.reader, s.Name()); ok {
+			*s = moved
+			return s.Fresh(Now())
+		}
+	}
+	return false
+}
+
+// DueID is the newest id of this stream that you, too, should have seen by now; 0 is none yet.
+func (s *Stream) DueID() uint64 { return s.view.u64(s.view.leaseAt(s.index) + leaseDueID) }
+
+// OwnFresh says whether the stream is fresh and your own newest id of it is not behind: the
+// sentinel's connections may live while yours is dead.
+func (s *Stream) OwnFresh(lastID, now uint64) bool { return s.Fresh(now) && lastID >= s.DueID() }
+
+// Why says why the stream is as it is at now: WhyFresh only if Fresh.
+func (s *Stream) Why(now uint64) Why {
+	if why := s.view.why(now); why != WhyFresh {
+		return why
+	}
+	return s.view.whyLease(s.index, 0, now)
+}
+
+// RevokedBy is the fault that took the lease away; FaultNone while it has one, or never had.
+func (s *Stream) RevokedBy() Fault {
+	at := s.view.leaseAt(s.index)
+	if s.view.u64(at+leaseUntilMonoNs) != 0 {
+		return FaultNone
+	}
+	return Fault(s.view.u64(at + leaseRevokedBy))
+}
+
+// Snapshot copies the stream's evidence from its slot, and its lease words. It fails with ErrAgain
+// (torn too many times), ErrSentinelDead (torn for ever) or ErrSuperseded (attach again).
+func (s *Stream) Snapshot() (detail Detail, lease Lease, err error) {
+	if s.view.isSuperseded() {
+		return detail, lease, ErrSuperseded
+	}
+	var words [detailWords]uint64
+	if err := s.view.slot(s.view.place(sectionDetails, s.index), words[:]); err != nil {
+		return detail, lease, err
+	}
+	var line [leaseWords]uint64
+	for i := range line {
+		line[i] = s.view.u64(s.view.leaseAt(s.index) + 8*uint64(i))
+	}
+	return detailOf(&words), leaseOf(&line), nil
+}
+
+// Name is the gate's name.
+func (g *Gate) Name() string { return g.view.gates[g.index].name }
+
+// Fresh says whether every stream of the gate is fresh at now. A gate without streams never is.
+func (g *Gate) Fresh(now uint64) bool {
+	if len(g.members) == 0 || !holds(atomic.LoadUint64(g.alive), now, aliveAbsurdNs) {
+		return false
+	}
+	for i := range g.members {
+		m := &g.members[i]
+		until := atomic.LoadUint64(m.lease)
+		if until == 0 || !holds(until+m.adjustNs, now, leaseAbsurdNs) {
+			return false
+		}
+	}
+	return true
+}
+
+// Look is Fresh now, with a second look, as Stream.Look.
+func (g *Gate) Look() bool {
+	now := Now()
+	if g.Fresh(now) {
+		return true
+	}
+	if v := g.reader.next(g.view, now); v != nil {
+		if moved, ok := v.gate(g.reader, g.Name()); ok {
+			*g = moved
+			return g.Fresh(Now())
+		}
+	}
+	return false
+}
+
+// Why says why the gate is as it is at now, and which stream is in the worst trouble (the first,
+// where the whole segment is; "" of a fresh gate and of an empty one).
+func (g *Gate) Why(now uint64) (why Why, culprit string) {
+	why = g.view.why(now)
+	if len(g.members) == 0 {
+		if why == WhyFresh {
+			why = WhyEmptyGate
+		}
+		return why, ""
+	}
+	if why != WhyFresh {
+		return why, g.view.streams[g.members[0].stream]
+	}
+	for _, m := range g.members {
+		if w := g.view.whyLease(m.stream, m.adjustNs, now); weight(w) > weight(why) {
+			why, culprit = w, g.view.streams[m.stream]
+		}
+	}
+	return why, culprit
+}
+
+// weight orders troubles: of several culprits, the worst one is named.
+func weight(why Why) int {
+	switch why {
+	case WhyFresh:
+		return 0
+	case WhyUnknown:
+		return 1
+	case WhyRevoked:
+		return 3
+	case WhyAbsurd:
+		return 4
+	}
+	return 2
+}
