@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The Python reader answers: one command a line on standard input, one JSON object a line on standard output."""
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bindings/python"))
+import flatline
+
+
+class Asked:
+    """What the commands work on: one reader, one stream, one gate."""
+
+    def __init__(self):
+        self.reader = self.held_stream = self.held_gate = None
+
+    def attach(self, path):
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
+        try:
+            self.reader = flatline.attach(path)
+        except flatline.Error as error:
+            return {"attach": error.code.name}
+        return {"attach": "OK", "epoch": self.reader.epoch, "streams": self.reader.streams, "gates": self.reader.gates}
+
+    def find(self, name):
+        try:
+            self.held_stream = self.reader.stream(name)
+        except flatline.UnknownName as error:
+            return {"find": error.code.name, "nearest": error.nearest}
+        return {"find": "OK"}
+
+    def find_gate(self, name):
+        try:
+            self.held_gate = self.reader.gate(name)
+        except flatline.UnknownName as error:
+            return {"find": error.code.name, "nearest": error.nearest}
+        return {"find": "OK"}
+
+    def ask(self, now, last_id):
+        held = self.held_stream
+        return {"fresh": held.fresh(int(now)), "why": held.why(int(now)).name, "due_id": held.due_id,
+                "own_fresh": held.own_fresh(int(last_id), int(now)), "revoked_by": int(held.revoked_by)}
+
+    def ask_gate(self, now):
+        held = self.held_gate
+        return {"fresh": held.fresh(int(now)), "why": held.why(int(now)).name, "culprit": held.culprit(int(now))}
+
+    def snapshot(self):
+        try:
+            copy = self.held_stream.snapshot()
+        except flatline.Error as error:
+            return {"snapshot": error.code.name}
+        return {"snapshot": "OK", "detail": copy.detail, "lease": copy.lease}
+
+    def reattach(self):
+        try:
+            return {"reattach": "ANEW" if self.reader.reattach() else "NO"}
+        except flatline.Error as error:
+            return {"reattach": error.code.name}
+
+    def look(self):
+        return {"look": self.held_stream.look()}
+
+    def look_gate(self):
+        return {"look": self.held_gate.look()}
+
+    def stress(self, seconds):
+        held = self.held_stream
+        end = flatline.monotonic_ns() + int(seconds) * 10**9
+        snapshots = torn = again = changes = last = 0
+        while flatline.monotonic_ns() < end:
+            due = held.due_id
+            torn += due >> 32 != due & 0xffffffff
+            try:
+                detail = held.snapshot().detail
+            except flatline.Error:
+                again += 1
+                continue
+            snapshots += 1
+            torn += len(set(detail[1:])) != 1
+            changes += detail.frames != last
+            last = detail.frames
+        return {"snapshots": snapshots, "torn": torn, "again": again, "changes": changes}
+
+    @staticmethod
+    def _time(held, count):
+        fresh = 0
+        start = flatline.monotonic_ns()
+        for _ in range(int(count)):
+            fresh += held.fresh()
+        return {"ns": flatline.monotonic_ns() - start, "fresh": fresh}
+
+    def time(self, count):
+        return self._time(self.held_stream, count)
+
+    def time_gate(self, count):
+        return self._time(self.held_gate, count)
+
+
+def main():
+    asked = Asked()
+    for line in sys.stdin:
+        command, *arguments = line.split()
+        print(json.dumps(getattr(asked, command)(*arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
