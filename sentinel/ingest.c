@@ -32,6 +32,7 @@ struct ingest {
     uint64_t self_stall_after_ns;
 
     uint64_t pass_mono_ns;  /* stamp of the current pass */
+    uint64_t awake_mono_ns; /* when we last knew that we were not stalled; 0 = before the start */
     uint64_t stall_from_ns; /* a stall not yet in the ring; 0 = none */
     uint64_t stall_until_ns;
     bool met_full_ring; /* in this pass */
@@ -140,24 +141,35 @@ void ingest_arm(struct ingest *ingest, uint64_t deadline_mono_ns)
     (void)timerfd_settime(ingest->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-/* Stamps the pass and finds out whether we ourselves were away. */
+/* Finds out whether we ourselves were away. */
+static void stall_look(struct ingest *ingest, uint64_t now)
+{
+    const uint64_t before = ingest->awake_mono_ns;
+    if (LIKELY(before == 0 || now <= before || now - before <= ingest->self_stall_after_ns)) {
+        return;
+    }
+    if (ingest->stall_from_ns == 0) {
+        ingest->stall_from_ns = before;
+    }
+    ingest->stall_until_ns = now;
+    ingest->awake_mono_ns = now;
+    count_relaxed(&ingest->setup.words->ingest.stalls, 1);
+    for (uint32_t i = 0; i < ingest->slot_count; i++) {
+        slot_forgive(&ingest->slots[i], now);
+    }
+}
+
 static void pass_begin(struct ingest *ingest)
 {
     const uint64_t now = clock_mono_ns();
-    const uint64_t before = ingest->pass_mono_ns;
-    if (before != 0 && now - before > ingest->self_stall_after_ns) {
-        if (ingest->stall_from_ns == 0) {
-            ingest->stall_from_ns = before;
-        }
-        ingest->stall_until_ns = now;
-        count_relaxed(&ingest->setup.words->ingest.stalls, 1);
-    }
+    stall_look(ingest, now);
+    ingest->awake_mono_ns = now;
     ingest->pass_mono_ns = now;
     ingest->met_full_ring = false;
     ingest->has_backlog = false;
 }
 
-/* The stall goes into the ring before anything read in this pass. false: the ring is full, so
+/* The stall goes into the ring before anything read after it. false: the ring is full, so
  * nothing may be read. */
 static bool stall_report(struct ingest *ingest)
 {
@@ -240,7 +252,9 @@ static void slot_finish(struct ingest *ingest, struct ingest_slot *slot)
         slot->ended = true;
         (void)epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection_fd(slot->connection), NULL);
     }
-    if (!slot_report_end(slot, ingest->pass_mono_ns)) {
+    const uint64_t now = clock_mono_ns();
+    stall_look(ingest, now);
+    if (!stall_report(ingest) || !slot_report_end(slot, now)) {
         ingest->met_full_ring = true;
         return;
     }
@@ -267,14 +281,29 @@ static void epoll_follow(struct ingest *ingest, struct ingest_slot *slot)
     }
 }
 
+struct reading {
+    struct ingest *ingest;
+    struct ingest_slot *slot;
+};
+
+/* A pass is not one instant: stopped in the middle of it, we would hand on what we read late as if
+ * we had been there. */
+static bool reading_take(void *user, const struct websocket_message *message, uint64_t recv_mono_ns)
+{
+    const struct reading *reading = user;
+    stall_look(reading->ingest, recv_mono_ns);
+    return stall_report(reading->ingest) && slot_on_message(reading->slot, message, recv_mono_ns);
+}
+
 /* Reads one connection as far as budget, ring and kernel allow. Returns false when it has ended. */
 static bool slot_read(struct ingest *ingest, struct ingest_slot *slot)
 {
     if ((slot->epoll_events & EPOLLOUT) != 0 && connection_flush(slot->connection) != 0) {
         return false;
     }
+    struct reading reading = {.ingest = ingest, .slot = slot};
     const enum connection_status status = connection_read(
-        slot->connection, clock_mono_ns, ingest->read_budget_bytes, slot_on_message, slot);
+        slot->connection, clock_mono_ns, ingest->read_budget_bytes, reading_take, &reading);
     slot->must_read = status == CONNECTION_BUDGET || status == CONNECTION_BLOCKED;
     slot->drained = status == CONNECTION_DRAINED;
     ingest->has_backlog |= slot->must_read;

@@ -261,6 +261,16 @@ bool slot_speak(struct ingest_slot *slot, uint64_t now_mono_ns)
     return result != -EPIPE;
 }
 
+void slot_forgive(struct ingest_slot *slot, uint64_t now_mono_ns)
+{
+    uint64_t *const owed[] = {&slot->pong_due_ns, &slot->text_pong_due_ns};
+    for (size_t i = 0; i < ARRAY_COUNT(owed); i++) {
+        if (*owed[i] != SLOT_NEVER) {
+            *owed[i] = now_mono_ns + SLOT_PONG_WAIT_NS;
+        }
+    }
+}
+
 void slot_close(struct ingest_slot *slot, uint64_t now_mono_ns)
 {
     if (slot->connection == NULL || slot->ended || slot->close_due_ns != SLOT_NEVER) {

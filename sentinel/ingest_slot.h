@@ -72,6 +72,10 @@ bool slot_on_message(void *slot, const struct websocket_message *message, uint64
  *  long. Sets due_mono_ns anew. Returns false when the connection has ended. */
 bool slot_speak(struct ingest_slot *slot, uint64_t now_mono_ns);
 
+/** A stall of ours ended at now_mono_ns: what the peer owed us may lie unread, so it has its time
+ *  again. */
+void slot_forgive(struct ingest_slot *slot, uint64_t now_mono_ns);
+
 /** Starts a goodbye of ours. */
 void slot_close(struct ingest_slot *slot, uint64_t now_mono_ns);
 

@@ -43,6 +43,7 @@ struct connection {
     size_t inbox_count;
     size_t inbox_next;
     size_t per_read; /* messages a read takes before its budget is spent; 0: all */
+    long stall_ms;   /* we are stopped in the middle of the read */
     bool ends;       /* when the inbox is empty: the venue has closed */
     struct link_report report;
     struct connection_counts counts;
@@ -67,6 +68,11 @@ enum connection_status connection_read(struct connection *connection,
     (void)read_budget_bytes;
     char drop[64];
     while (read(connection->pipe_fds[0], drop, sizeof(drop)) > 0) {
+    }
+    if (connection->stall_ms > 0) {
+        const struct timespec stopped = {.tv_nsec = connection->stall_ms * 1000000L};
+        (void)nanosleep(&stopped, NULL);
+        connection->stall_ms = 0;
     }
     for (size_t taken = 0; connection->inbox_next < connection->inbox_count; taken++) {
         if (connection->per_read > 0 && taken == connection->per_read) {
@@ -439,6 +445,43 @@ static void our_own_stall_is_told_before_anything_read_after_it(void **state)
     assert_int_equal(pop().kind, EVENT_DATA);
 }
 
+static void a_stall_in_the_middle_of_a_pass_is_told_before_what_was_read_after_it(void **state)
+{
+    (void)state;
+    settle();
+    const uint64_t before = rig->words.ingest.pass_mono_ns;
+    rig->peer.stall_ms = 80; /* beyond self_stall_after: SIGSTOP hits a spinning thread anywhere */
+    arrive(FRAME);
+    ingest_pass(rig->ingest);
+    const struct event stall = pop();
+    assert_int_equal(stall.kind, EVENT_SELF_STALL);
+    assert_true(stall.note.value >= before);
+    const struct event data = pop();
+    assert_int_equal(data.kind, EVENT_DATA);
+    assert_true(stall.recv_mono_ns <= data.recv_mono_ns);
+    assert_true(drained(0) < stall.recv_mono_ns); /* so the clocks restart at the next pass only */
+    ingest_pass(rig->ingest);
+    assert_int_equal(rig->words.ingest.stalls, 1); /* told once */
+    assert_true(rig->to_judge.head == rig->to_judge.tail);
+}
+
+static void an_end_found_after_a_stall_in_the_middle_of_a_pass_comes_after_it(void **state)
+{
+    (void)state;
+    settle();
+    rig->peer.stall_ms = 80;
+    rig->peer.ends = true;
+    rig->peer.report =
+        (struct link_report){.phase = LINK_OPEN, .how = LINK_END_CLOSE, .code = 1008};
+    assert_int_equal(write(rig->peer.pipe_fds[1], "x", 1), 1);
+    ingest_pass(rig->ingest);
+    const struct event stall = pop();
+    assert_int_equal(stall.kind, EVENT_SELF_STALL);
+    const struct event down = pop();
+    assert_int_equal(down.kind, EVENT_CONNECTION_DOWN);
+    assert_true(down.recv_mono_ns >= stall.recv_mono_ns); /* else nobody could charge it to us */
+}
+
 static void a_stall_that_finds_the_ring_full_stops_all_reading(void **state)
 {
     (void)state;
@@ -589,6 +632,18 @@ static void a_pong_in_time_gives_its_round_trip_and_the_next_ping_is_an_interval
     assert_int_equal(rig->peer.pings, 2);
 }
 
+static void a_stall_gives_a_pong_under_way_its_time_again(void **state)
+{
+    (void)state;
+    struct ingest_slot slot = slot_of(0);
+    assert_true(slot_speak(&slot, START_NS));
+    const uint64_t pinged = START_NS + SLOT_FIRST_PING_NS;
+    assert_true(slot_speak(&slot, pinged));
+    slot_forgive(&slot, pinged + 11 * NS_PER_S); /* stopped for longer than a pong may take */
+    assert_true(slot_speak(&slot, pinged + 11 * NS_PER_S));
+    assert_false(slot_speak(&slot, pinged + 11 * NS_PER_S + SLOT_PONG_WAIT_NS));
+}
+
 static void a_pong_we_never_asked_for_proves_nothing(void **state)
 {
     (void)state;
@@ -645,6 +700,8 @@ int main(void)
         RIGGED(a_connection_kept_after_all_ends_as_it_ends),
         RIGGED(an_end_that_finds_the_ring_full_waits_and_holds_the_watermark),
         RIGGED(our_own_stall_is_told_before_anything_read_after_it),
+        RIGGED(a_stall_in_the_middle_of_a_pass_is_told_before_what_was_read_after_it),
+        RIGGED(an_end_found_after_a_stall_in_the_middle_of_a_pass_comes_after_it),
         RIGGED(a_stall_that_finds_the_ring_full_stops_all_reading),
         RIGGED(a_notice_is_copied_to_control),
         RIGGED(a_busy_control_loses_a_copy_and_the_loss_is_counted),
@@ -653,6 +710,7 @@ int main(void)
         RIGGED(the_inventory_is_asked_for_even_if_no_answer_comes),
         RIGGED(a_missing_pong_ends_the_connection_after_its_time),
         RIGGED(a_pong_in_time_gives_its_round_trip_and_the_next_ping_is_an_interval_away),
+        RIGGED(a_stall_gives_a_pong_under_way_its_time_again),
         RIGGED(a_pong_we_never_asked_for_proves_nothing),
         RIGGED(okx_is_pinged_in_text_when_idle_and_condemned_without_an_answer),
         RIGGED(a_goodbye_that_is_not_answered_ends_by_itself_as_ours),
