@@ -18,6 +18,7 @@ command_main gates_command;
 command_main faults_command;
 command_main dump_command;
 command_main replay_command;
+command_main tune_command;
 
 struct command {
     const char *name;
@@ -39,6 +40,7 @@ struct command {
     C("dump", "the whole segment, field by field", dump_command)                                   \
     C("replay",                                                                                    \
       "recorded frames through codec and detector: what would have been found",                    \
-      replay_command)
+      replay_command)                                                                              \
+    C("tune", "what stale_after each stream of some recordings wants", tune_command)
 
 #endif

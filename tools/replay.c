@@ -10,7 +10,7 @@
 #include "core/base.h"
 #include "feeds/channels.h"
 #include "tools/capture.h"
-#include "tools/id_table.h"
+#include "tools/replay_file.h"
 #include "tools/replay_print.h"
 #include "tools/replay_run.h"
 
@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define CONFIG_TEXT_BYTES 4096
 
@@ -190,53 +189,10 @@ static int config_take(struct command *command)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static const char *capture_error(int status)
-{
-    if (status == -ENODATA) {
-        return "cut short: the compressed data end in the middle";
-    }
-    if (status == -EBADMSG) {
-        return "corrupt compressed data";
-    }
-    if (status == -ENOSPC) {
-        return "more streams or connections than a replay holds";
-    }
-    return strerror(-status);
-}
-
 static int file_error(const char *path, int status)
 {
-    (void)fprintf(stderr, "flatline replay: %s: %s\n", path, capture_error(status));
+    (void)fprintf(stderr, "flatline replay: %s: %s\n", path, replay_error_text(status));
     return REPLAY_FAILED;
-}
-
-/* The venue that the first frame of some connection tells. Returns 1 told, 0 not told, -errno. */
-static int venue_guess(const char *path, enum flatline_venue *ret_venue)
-{
-    struct stat info;
-    if (stat(path, &info) < 0) {
-        return -errno;
-    }
-    if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) { /* a pipe cannot be read twice */
-        return 0;
-    }
-    struct capture *capture;
-    int status = capture_open(path, &capture);
-    if (status < 0) {
-        return status;
-    }
-    struct id_table *ids = id_table_create();
-    struct capture_line line;
-    bool told = false;
-    status = ids != NULL ? 1 : -ENOMEM;
-    while (status > 0 && !told && (status = capture_next(capture, &line)) > 0) {
-        const int connections = (int)id_table_count(ids);
-        told = line.kind == CAPTURE_FRAME && id_table_index(ids, line.connection) == connections &&
-               codec_guess_venue(line.frame, ret_venue);
-    }
-    id_table_destroy(ids);
-    capture_close(capture);
-    return told ? 1 : status;
 }
 
 /* Decides each file's venue. Returns an enum replay_exit; REPLAY_FAILED: some file cannot be
@@ -247,7 +203,7 @@ static int venues_decide(const struct command *command, enum flatline_venue *ven
     for (int i = 0; i < command->file_count; i++) {
         venues[i] = command->venue;
         readable[i] = true;
-        const int told = command->has_venue ? 1 : venue_guess(command->files[i], &venues[i]);
+        const int told = command->has_venue ? 1 : replay_venue_guess(command->files[i], &venues[i]);
         if (told < 0) {
             readable[i] = false;
             result = file_error(command->files[i], told);
