@@ -279,14 +279,24 @@ static void down_raise(struct detector *detector,
     fault_raise(detector, &carrier->faults[CARRIER_DOWN], &down);
 }
 
+/* The other leg went down before and kept the lease for the sake of this one. */
+static void last_leg_left(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    if ((stream->view.open_faults & KIND_BIT(FLATLINE_FAULT_DOWN)) != 0 &&
+        detector->policy.lease_on[FLATLINE_FAULT_DOWN] == LEASE_REVOKE) {
+        lease_revoke(detector, stream, FLATLINE_FAULT_DOWN, at_ns);
+    }
+}
+
 /* Silence of a stream that nothing carries any more is explained. */
-static void streams_leave(struct detector *detector, const struct carrier *carrier)
+static void streams_leave(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
 {
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
         if (stream->view.legs_up == 0) {
             silence_arm(detector, stream, 0);
+            last_leg_left(detector, stream, at_ns);
         }
         user_socket(detector, stream);
     }
@@ -315,7 +325,7 @@ void carrier_down(struct detector *detector,
     if (event->link.how != LINK_END_LOCAL) {
         down_raise(detector, carrier, &event->link, at_ns);
     }
-    streams_leave(detector, carrier);
+    streams_leave(detector, carrier, at_ns);
 }
 
 /* ---- notices --------------------------------------------------------------------------------- */

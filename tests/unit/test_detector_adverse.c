@@ -188,6 +188,23 @@ static void a_connection_given_up_after_its_end_takes_its_faults_along(void **st
     rig_stop(&rig);
 }
 
+static void the_planned_end_of_the_last_leg_revokes_if_its_successor_is_down(void **state)
+{
+    (void)state;
+    start_twins();
+    send(&rig, update(0, 10, 1));
+    up(&rig, 1, 1, 0, ms(100));
+    down(&rig, 1, 1, LINK_END_ERROR, 104, ms(110)); /* both are cut, the successor first ... */
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3010));
+    down(&rig, 0, 1, LINK_END_LOCAL, 0, ms(120)); /* ... and the other had been told to go */
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    assert_int_equal(rig_view(&rig, 0)->revoked_by, FLATLINE_FAULT_DOWN);
+    up(&rig, 1, 2, 0, ms(200));
+    send(&rig, update(1, 210, 2));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, ms(3210));
+    rig_stop(&rig);
+}
+
 /* ---- answers that do not come ------------------------------------------------------------------ */
 
 static void data_on_every_stream_makes_up_for_a_lost_acknowledgement(void **state)
@@ -243,6 +260,7 @@ int main(void)
         cmocka_unit_test(what_stood_on_a_connection_goes_with_it_when_we_rotate_it_out),
         cmocka_unit_test(lagging_goes_with_a_connection_that_is_replaced),
         cmocka_unit_test(a_connection_given_up_after_its_end_takes_its_faults_along),
+        cmocka_unit_test(the_planned_end_of_the_last_leg_revokes_if_its_successor_is_down),
         cmocka_unit_test(data_on_every_stream_makes_up_for_a_lost_acknowledgement),
         cmocka_unit_test(a_list_that_names_all_of_ours_makes_the_inventory_whole),
     };
