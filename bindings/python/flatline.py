@@ -7,18 +7,18 @@
     while gate.look():
         quote()
 
-A *stream* is fresh while now is before its lease and before the end of the sentinel's own promise.
-A *gate* is fresh while all its streams are. Not fresh is never an exception: what cannot be trusted
-is False. Times are nanoseconds of CLOCK_MONOTONIC; where a method takes `now_ns`, it reads the clock
-itself unless told. Attaching fails with an Error that says which of Code it is.
+A *stream* is fresh while now is before its lease and before the end of the sentinel's own
+promise. A *gate* is fresh while all its streams are. Not fresh is never an exception: what cannot
+be trusted is False. Times are nanoseconds of CLOCK_MONOTONIC; where a method takes `now_ns`, it
+reads the clock itself unless told. Attaching fails with an Error that says which of Code it is.
 
-Threads: every method may be called from any of them. A handle (Stream, Gate) that looks again after
-a restart of the sentinel moves to the new segment in one step.
+Threads: every method may be called from any of them. A handle (Stream, Gate) that looks again
+after a restart of the sentinel moves to the new segment in one step.
 
-How it reads: the segment is mapped read-only and seen as 64-bit words, `memoryview.cast("Q")`, whose
-items CPython loads whole; `struct` may take a word byte by byte and is not used. Slots are copied by
-their sequence, a bounded number of times. That loads stay in program order is x86-64's promise; on
-a machine that keeps no such promise, only snapshot() would notice. docs/SHARED-MEMORY.md is the format.
+How it reads: the segment is mapped read-only and seen as 64-bit words, `memoryview.cast("Q")`,
+whose items CPython loads whole; `struct` may take a word byte by byte and is not used. Slots are
+copied by their sequence, a bounded number of times. That loads stay in program order is x86-64's
+promise, which a snapshot leans on; a look does not. docs/SHARED-MEMORY.md is the format.
 """
 import collections
 import enum
@@ -258,12 +258,13 @@ class UnknownName(Error, LookupError):
     """No stream or gate of that name; `nearest` is one that may have been meant, or None."""
 
     def __init__(self, name, nearest):
-        super().__init__(Code.UNKNOWN_NAME, name if nearest is None else f"{name} (nearest: {nearest})")
+        where = name if nearest is None else f"{name} (nearest: {nearest})"
+        super().__init__(Code.UNKNOWN_NAME, where)
         self.name = name
         self.nearest = nearest
 
 
-# ---- the mapping, and what was checked of it -----------------------------------------------------
+# ---- the mapping, and what was checked of it --------------------------------
 
 
 class _View:
@@ -333,14 +334,16 @@ class _View:
         if file_bytes > self._bytes:
             raise Error(Code.TRUNCATED)
         is_ours = self.u32(_HEADER_MINOR) == MINOR
-        if file_bytes < _HEADER_BYTES or is_ours and words[_HEADER_LAYOUT_HASH // 8] != LAYOUT_HASH:
+        is_known = words[_HEADER_LAYOUT_HASH // 8] == LAYOUT_HASH
+        if file_bytes < _HEADER_BYTES or is_ours and not is_known:
             raise Error(Code.CORRUPT)
         if words[_STATE] == State.STARTING:
             raise Error(Code.NOT_READY)
         if words[_STATE] == State.SUPERSEDED:
             raise Error(Code.SUPERSEDED)
         horizon = monotonic_ns() + _CLOCK_MISMATCH_NS
-        if max(words[_HEADER_JUDGE_BEAT_MONO_NS // 8], words[_HEADER_CREATED_MONO_NS // 8]) > horizon:
+        beat, created = words[_HEADER_JUDGE_BEAT_MONO_NS // 8], words[_HEADER_CREATED_MONO_NS // 8]
+        if beat > horizon or created > horizon:
             raise Error(Code.CLOCK_MISMATCH)
 
     def _section_of(self, index):
@@ -354,8 +357,8 @@ class _View:
         return offset, stride, count
 
     def _check_counts(self):
-        counts = {self._sections[i][2] for i in (_SECTION_STREAMS, _SECTION_LEASES, _SECTION_DETAILS)}
-        if len(counts) != 1:
+        by_stream = (_SECTION_STREAMS, _SECTION_LEASES, _SECTION_DETAILS)
+        if len({self._sections[section][2] for section in by_stream}) != 1:
             raise Error(Code.CORRUPT)
 
     def _names_of(self, section):
@@ -363,7 +366,8 @@ class _View:
 
     def _name_at(self, at):
         """The name that leads a record: ends in its field, holds nothing a terminal would obey."""
-        field = b"".join(word.to_bytes(8, "little") for word in self.words[at // 8:(at + _NAME_BYTES) // 8])
+        words = self.words[at // 8:(at + _NAME_BYTES) // 8].tolist()
+        field = b"".join(word.to_bytes(8, "little") for word in words)
         name, end, _ = field.partition(b"\0")
         if not name or not end or min(name) < 0x20 or 0x7f in name:
             raise Error(Code.CORRUPT)
@@ -374,7 +378,8 @@ class _View:
         first, count = self.u32(at + _GATE_FIRST_MEMBER), self.u32(at + _GATE_MEMBER_COUNT)
         if first + count > self._sections[_SECTION_GATE_MEMBERS][2]:
             raise Error(Code.CORRUPT)
-        return tuple(self._member_at(self.place(_SECTION_GATE_MEMBERS, first + i)) for i in range(count))
+        places = (self.place(_SECTION_GATE_MEMBERS, first + i) for i in range(count))
+        return tuple(self._member_at(place) for place in places)
 
     def _member_at(self, at):
         stream = self.u32(at + _MEMBER_STREAM)
@@ -422,7 +427,7 @@ def _view_of(path, current=None):
         raise Error(_code_of_errno(failure.errno)) from failure
 
 
-# ---- the reader ----------------------------------------------------------------------------------
+# ---- the reader -------------------------------------------------------------
 
 
 def attach(name=None):
@@ -463,7 +468,7 @@ class Reader:
         self.close()
 
     def close(self):
-        """Unmaps all this reader ever mapped. A look through one of its handles is a ValueError then."""
+        """Unmaps all this reader ever mapped. Looking through its handles is a ValueError then."""
         for view in (*self._older, self._view):
             view.close()
 
@@ -561,7 +566,8 @@ class Stream(_Handle):
         """May this stream be trusted? Two loads, two compares."""
         words, lease = self._at
         now = monotonic_ns() if now_ns is None else now_ns
-        return 0 < words[lease] - now <= _LEASE_ABSURD_NS and 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS
+        return (0 < words[lease] - now <= _LEASE_ABSURD_NS
+                and 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS)
 
     @property
     def due_id(self):
@@ -570,8 +576,8 @@ class Stream(_Handle):
         return words[lease + _LEASE_DUE_ID // 8]
 
     def own_fresh(self, last_id, now_ns=None):
-        """Fresh, and your own newest id of this stream is not behind: the sentinel's connections may
-        live while yours is dead."""
+        """Fresh, and your own newest id of this stream is not behind: the sentinel's connections
+        may live while yours is dead."""
         return self.fresh(now_ns) and last_id >= self.due_id
 
     def why(self, now_ns=None):
@@ -590,8 +596,8 @@ class Stream(_Handle):
         return Fault(number) if number in Fault._value2member_map_ else number
 
     def snapshot(self):
-        """A consistent copy of the stream's evidence, and its lease words. Raises Error: AGAIN (torn
-        too many times), SENTINEL_DEAD (torn for ever), SUPERSEDED (attach again)."""
+        """A consistent copy of the stream's evidence, and its lease words. Raises Error: AGAIN
+        (torn too many times), SENTINEL_DEAD (torn for ever), SUPERSEDED (attach again)."""
         view, index = self._home
         if view.is_superseded():
             raise Error(Code.SUPERSEDED, self.name)
@@ -642,11 +648,12 @@ class Gate(_Handle):
             return Why.EMPTY_GATE if why is Why.FRESH else why, None
         if why is not Why.FRESH:
             return why, members[0].stream
-        troubles = [(_why_lease(words, lease, adjust_ns, now), stream) for lease, adjust_ns, stream in members]
+        troubles = [(_why_lease(words, member.lease, member.adjust_ns, now), member.stream)
+                    for member in members]
         return max(troubles, key=lambda trouble: _WHY_WEIGHT.get(trouble[0], 2))
 
 
-# ---- why -----------------------------------------------------------------------------------------
+# ---- why --------------------------------------------------------------------
 
 # Of several culprits, the one whose trouble is worst; what is not listed weighs 2.
 _WHY_WEIGHT = {Why.FRESH: 0, Why.UNKNOWN: 1, Why.REVOKED: 3, Why.ABSURD: 4}
@@ -671,7 +678,7 @@ def _why_lease(words, lease, adjust_ns, now):
     return Why.ABSURD if granted - now > _LEASE_ABSURD_NS else Why.LAPSED
 
 
-# ---- the nearest name ----------------------------------------------------------------------------
+# ---- the nearest name -------------------------------------------------------
 
 
 def _edits(asked, name):
@@ -687,7 +694,7 @@ def _edits(asked, name):
 
 
 def _nearest(asked, names):
-    """A name that holds what was asked for whole counts as one edit away; near is a third wrong."""
+    """A name that holds all that was asked for is one edit away; near is a third wrong."""
     wanted = os.fsencode(asked)
     if not 0 < len(wanted) < _NAME_BYTES:
         return None
