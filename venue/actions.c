@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * actions.c - commands, now or later. The verbs that put faults on are in a table; the others each have a function.
+ * actions.c - commands, now or later. The verbs that put faults on are in a table; the others each
+ * have a function.
  */
 #include "venue/actions.h"
 

@@ -2,8 +2,9 @@
  *
  * binance_payload.c - the frames of Binance spot, USD-M and COIN-M.
  *
- * Sources: spot web-socket-streams.md; USD-M and COIN-M "Websocket Market Streams", one page a stream. Each function names the clock
- * fields its frame has: E is the time of sending, T of the match, and some frames have neither.
+ * Sources: spot web-socket-streams.md; USD-M and COIN-M "Websocket Market Streams", one page a
+ * stream. Each function names the clock fields its frame has: E is the time of sending, T of the
+ * match, and some frames have neither.
  */
 #include "core/base.h"
 #include "venue/payload.h"
@@ -60,7 +61,8 @@ static void add_sides(const struct stream *stream,
     payload_side(stream->instrument, BOOK_ASK, stream->rule.levels, since, text);
 }
 
-/* spot: U == previous u + 1. USD-M: U jumps, pu == previous u of this stream; partial depth wears the same clothes. */
+/* spot: U == previous u + 1. USD-M: U jumps, pu == previous u of this stream; partial depth wears
+ * the same clothes. */
 static void add_depth(const struct stream *stream, struct stamp stamp, struct text *text)
 {
     const struct instrument *instrument = stream->instrument;
@@ -300,7 +302,8 @@ static bool add_one(const struct stream *stream,
     return false;
 }
 
-/* One array of what every symbol of the venue would say; !bookTicker, once an array's worth of frames, shows one symbol a time. */
+/* One array of what every symbol of the venue would say; !bookTicker, once an array's worth of
+ * frames, shows one symbol a time. */
 static bool add_all(const struct stream *stream, struct stamp stamp, struct text *text)
 {
     const bool is_array = stream->rule.carries != CARRIES_BEST;

@@ -39,7 +39,8 @@ void book_start(struct book *book, struct random *random, int64_t price_tick, ui
     }
 }
 
-/* The price moves one tick: one side's best is taken, the other side follows, and both far ends move along. */
+/* The price moves one tick: one side's best is taken, the other side follows, and both far ends
+ * move along. */
 static void book_step(struct book *book, struct random *random, enum book_side taken)
 {
     const enum book_side follower = taken == BOOK_ASK ? BOOK_BID : BOOK_ASK;

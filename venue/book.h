@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * book.h - an order book that lives by itself: a ladder of integer ticks and lots, never crossed. Pure.
+ * book.h - an order book that lives by itself: a ladder of integer ticks and lots, never crossed.
+ * Pure.
  *
- * Every change takes a range of update ids, and every level remembers the id of its last change; so the difference since any id can be
- * told at any time, and all speeds of depth, the best prices and REST speak of one and the same book.
+ * Every change takes a range of update ids, and every level remembers the id of its last change;
+ * so the difference since any id can be told at any time, and all speeds of depth, the best prices
+ * and REST speak of one and the same book.
  */
 #ifndef FLATLINE_VENUE_BOOK_H
 #define FLATLINE_VENUE_BOOK_H
@@ -34,7 +36,8 @@ struct book {
     struct book_level slots[BOOK_SLOTS];
 };
 
-/* How a venue hands out ids: the next range starts up to skip_max ids after the last and is up to span_max longer than needed. */
+/* How a venue hands out ids: the next range starts up to skip_max ids after the last and is up to
+ * span_max longer than needed. */
 struct book_ids {
     uint64_t skip_max;
     uint64_t span_max;

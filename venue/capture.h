@@ -23,7 +23,8 @@ struct capture_line {
 struct capture *capture_open(const char *path);
 void capture_close(struct capture *capture);
 
-/** The next frame; lines that are not frames (`#rest`, `#meta`, malformed) are passed over. false: the end, or a broken file. */
+/** The next frame; lines that are not frames (`#rest`, `#meta`, malformed) are passed over. false:
+ *  the end, or a broken file. */
 bool capture_next(struct capture *capture, struct capture_line *ret_line);
 
 #endif

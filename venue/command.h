@@ -22,7 +22,8 @@ struct command {
     uint64_t for_ns; /* 0 = until ended */
 };
 
-/** Takes a line apart. false: empty, too long, or a bad time; why says which. A leading `+DELAY` is the script's way to say `after`. */
+/** Takes a line apart. false: empty, too long, or a bad time; why says which. A leading `+DELAY`
+ *  is the script's way to say `after`. */
 bool command_parse(const char *line, struct command *ret_command, const char **ret_why);
 
 /** "500ms", "2s", "1.5s", "250us", "3m", "1h". */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * connection.c - the life of one connection: what it may send, what it is sent, heartbeats, closing.
+ * connection.c - the life of one connection: what it may send, what it is sent, heartbeats,
+ * closing.
  */
 #include "venue/exchange.h"
 

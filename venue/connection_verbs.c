@@ -102,7 +102,8 @@ static void do_notice(struct connection *connection, const struct command *comma
     close_later(connection, command, OKX_NOTICE_LEAD_NS);
 }
 
-/* spot web-socket-streams.md, serverShutdown: combined connections get it in an envelope of its own name. */
+/* spot web-socket-streams.md, serverShutdown: combined connections get it in an envelope of its
+ * own name. */
 static void do_shutdown(struct connection *connection, const struct command *command)
 {
     char text[160];

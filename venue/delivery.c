@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery.c - from what a topic says to the outboxes of those who listen, with the faults in between.
+ * delivery.c - from what a topic says to the outboxes of those who listen, with the faults in
+ * between.
  */
 #include "venue/exchange.h"
 
@@ -274,7 +275,8 @@ void topic_say(struct exchange *exchange, struct topic *topic, const struct text
     message_release(dresses.combined);
 }
 
-/* Sends what has been late enough; returns when to look again. The lag counts as it is now: when it ends, all that waits comes at once. */
+/* Sends what has been late enough; returns when to look again. The lag counts as it is now: when
+ * it ends, all that waits comes at once. */
 uint64_t subscription_release(struct subscription *subscription, uint64_t now_ns)
 {
     while (subscription->delayed_first != NULL) {

@@ -106,7 +106,8 @@ static void sink_say(void *context, struct stream *stream, const struct text *pa
 
 /* ---- account events ---- */
 
-/* Binance, USD-M: what is not asked for by name in `events=` does not come (found in production 2026-05-21). */
+/* Binance, USD-M: what is not asked for by name in `events=` does not come (found in production
+ * 2026-05-21). */
 static bool asked_for(const struct connection *connection, const char *event)
 {
     const size_t length = strlen(event);

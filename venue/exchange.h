@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * exchange.h - the fake exchange without its wires: connections, what they subscribed to, and the faults in between.
+ * exchange.h - the fake exchange without its wires: connections, what they subscribed to, and the
+ * faults in between.
  *
- * Knows no socket: a connection's frames wait in its outbox, and `transport.h` is asked to carry them. One thread.
+ * Knows no socket: a connection's frames wait in its outbox, and `transport.h` is asked to carry
+ * them. One thread.
  */
 #ifndef FLATLINE_VENUE_EXCHANGE_H
 #define FLATLINE_VENUE_EXCHANGE_H
@@ -129,7 +131,7 @@ struct connection *connection_open(struct exchange *exchange,
                                    bool is_combined);
 void connection_destroy(struct connection *connection);
 
-/** Queues a message; a full outbox closes the connection the venue's way: slow consumers are cut. */
+/** Queues a message; a full outbox closes the connection the venue's way. */
 void connection_send(struct connection *connection, struct message *message, enum send_as as);
 void connection_send_text(struct connection *connection, const char *text);
 void connection_close(struct connection *connection, unsigned code, const char *reason);
@@ -141,7 +143,8 @@ void connection_received_pong(struct connection *connection);
 /** Heartbeats, deadlines and announced closings of one connection. */
 void connection_keep(struct connection *connection, uint64_t now_ns);
 
-/** Counts one incoming frame against the venue's limit; false: too many, the connection is closing. */
+/** Counts one incoming frame against the venue's limit; false: too many, the connection is
+ *  closing. */
 bool connection_admits(struct connection *connection);
 
 /* ---- subscriptions ---- */
@@ -174,7 +177,8 @@ uint64_t subscription_release(struct subscription *subscription, uint64_t now_ns
 
 /* ---- account events, USD-M ---- */
 
-/** Tells every private connection that holds this key (NULL: any valid one) and asked for this event. How many. */
+/** Tells every private connection that holds this key (NULL: any valid one) and asked for this
+ *  event. How many. */
 unsigned exchange_tell_account(struct exchange *exchange,
                                const char *listen_key,
                                const char *event,

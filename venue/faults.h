@@ -28,8 +28,8 @@ enum fault_kind {
     FAULT_HOLD_ACCEPT,
 };
 
-/* Whom a command means, by the number of slashes: `conn:7`, `venue` or `*`; `venue/route`; `venue/SYMBOL/channel`. The last two may hold
- * wildcards. */
+/* Whom a command means, by the number of slashes: `conn:7`, `venue` or `*`; `venue/route`;
+ * `venue/SYMBOL/channel`. The last two may hold wildcards. */
 enum target_kind { TARGET_CONNECTION, TARGET_ROUTE, TARGET_STREAM };
 
 struct target {
@@ -43,8 +43,7 @@ struct fault {
     struct target target;
     uint64_t since_mono_ns;
     uint64_t since_wall_ns;
-    uint64_t
-        left; /* gap: updates still to skip; regress: frames still to send back in time, 0 = until ended */
+    uint64_t left;        /* gap: updates still to skip; regress: frames, 0 = until ended */
     uint64_t lag_from_ns; /* lag: a ramp from .. to over .., or constant */
     uint64_t lag_to_ns;
     uint64_t lag_over_ns;

@@ -98,7 +98,8 @@ static const char *reason_of(unsigned status)
     return "Status";
 }
 
-/* The head is written here: before an upgrade libwebsockets answers as HTTP/1.0, which clients refuse to read. */
+/* The head is written here: before an upgrade libwebsockets answers as HTTP/1.0, which clients
+ * refuse to read. */
 int http_answer(struct lws *wsi, const struct rest_answer *answer)
 {
     struct text head = {0};

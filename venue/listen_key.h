@@ -2,8 +2,9 @@
  *
  * listen_key.h - the listen keys of USD-M, with their 60-minute clock. Pure: time is an argument.
  *
- * Source: Binance USD-M, "User Data Streams" and its Start / Keepalive / Close pages. A POST with an active key answers the same key and
- * extends it; PUT answers the key since 2024-04-25; a key that is not there is -1125.
+ * Source: Binance USD-M, "User Data Streams" and its Start / Keepalive / Close pages. A POST with
+ * an active key answers the same key and extends it; PUT answers the key since 2024-04-25; a key
+ * that is not there is -1125.
  */
 #ifndef FLATLINE_VENUE_LISTEN_KEY_H
 #define FLATLINE_VENUE_LISTEN_KEY_H
@@ -43,7 +44,8 @@ bool listen_key_delete(struct listen_keys *keys, const char *api_key, uint64_t n
 
 bool listen_key_is_valid(const struct listen_keys *keys, const char *key, uint64_t now_ns);
 
-/** Gives every live account another key: what a second program with the same API key can do. How many. */
+/** Gives every live account another key: what a second program with the same API key can do. How
+ *  many. */
 unsigned listen_keys_rotate(struct listen_keys *keys, uint64_t now_ns);
 
 /** The next key whose time is up by now, taken out; false if none. ret_key: LISTEN_KEY_BYTES. */

@@ -269,7 +269,8 @@ static uint64_t next_gap_ns(struct instrument *instrument)
     if (random_below(&instrument->random, BURST_IN) == 0) {
         instrument->burst_left = 1 + (unsigned)random_below(&instrument->random, BURST_MAX);
     }
-    /* uniform, not exponential: a healthy symbol of rate n is never silent for longer than 4 / n seconds */
+    /* uniform, not exponential: a healthy symbol of rate n is never silent for longer than 4 / n
+     * seconds */
     return instrument->mean_gap_ns / 4 +
            random_below(&instrument->random, instrument->mean_gap_ns * 3 / 2);
 }
@@ -498,7 +499,7 @@ static bool stream_concerned(const struct stream *stream, bool at_best, bool is_
 static void
 instrument_change(struct market *market, struct instrument *instrument, struct moment now)
 {
-    /* spot ids are the book's own; those of the futures and of OKX are shared with others and jump */
+    /* spot ids are the book's own; the others' are shared with other books and jump */
     static const struct book_ids ids[VENUE_COUNT] = {{0, 4}, {60, 20}, {60, 20}, {0, 10}};
     const bool is_trade = random_below(&instrument->random, TRADE_IN) == 0;
     const bool at_best =

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * market.h - the generator: instruments whose books, trades and prices live while somebody listens, and the streams that tell of them.
+ * market.h - the generator: instruments whose books, trades and prices live while somebody
+ * listens, and the streams that tell of them.
  *
- * Pure: time is an argument, chance is seeded, what is said goes to the sink as text. One instrument has one book and one id space
- * on each venue; every stream, REST answer and first push speaks of that book. A stream says each thing once, to all its listeners alike.
+ * Pure: time is an argument, chance is seeded, what is said goes to the sink as text. One
+ * instrument has one book and one id space on each venue; every stream, REST answer and first push
+ * speaks of that book. A stream says each thing once, to all its listeners alike.
  */
 #ifndef FLATLINE_VENUE_MARKET_H
 #define FLATLINE_VENUE_MARKET_H
@@ -103,14 +105,16 @@ void market_destroy(struct market *market);
 struct stream *
 market_stream(struct market *market, enum venue venue, const char *symbol, const char *channel);
 
-/** Finds or makes an instrument; NULL for a bogus symbol. It does not change before somebody listens. */
+/** Finds or makes an instrument; NULL for a bogus symbol. It does not change before somebody
+ *  listens. */
 struct instrument *market_instrument(struct market *market, enum venue venue, const char *symbol);
 
-/** One listener more or less. The first brings the instrument to life, the last puts it to sleep. */
+/** One listener more or less. The first wakes the instrument, the last puts it to sleep. */
 void market_listen(struct market *market, struct stream *stream, struct moment now);
 void market_leave(struct market *market, struct stream *stream);
 
-/** What OKX pushes to a new subscriber at once: book snapshot, last trade, last ticker ... false: nothing. */
+/** What OKX pushes to a new subscriber at once: book snapshot, last trade, last ticker ... false:
+ *  nothing. */
 bool market_first_push(struct market *market,
                        struct stream *stream,
                        struct moment now,

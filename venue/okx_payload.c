@@ -2,8 +2,9 @@
  *
  * okx_payload.c - the frames of OKX v5.
  *
- * Sources: OKX v5 "Order book trading / Market data" (books, bbo-tbt, trades, tickers, candles) and "Public data / WebSocket" (mark-price,
- * index-tickers, funding-rate, open-interest, price-limit). ts are strings, seqIds integers, the checksum is the constant 0 since 2026-06-23.
+ * Sources: OKX v5 "Order book trading / Market data" (books, bbo-tbt, trades, tickers, candles)
+ * and "Public data / WebSocket" (mark-price, index-tickers, funding-rate, open-interest,
+ * price-limit). ts are strings, seqIds integers, the checksum is the constant 0 since 2026-06-23.
  */
 #include "core/base.h"
 #include "venue/payload.h"
@@ -142,7 +143,7 @@ static void add_ticker(const struct stream *stream, uint64_t wall_ns, struct tex
               wall_ms(wall_ns));
 }
 
-/* mark-price, index-tickers, price-limit, funding-rate, open-interest: one price or two and a ts. */
+/* mark-price, index-tickers, price-limit, funding-rate, open-interest: a figure or two and a ts. */
 static void add_figure(const struct stream *stream, struct stamp stamp, struct text *text)
 {
     const struct instrument *instrument = stream->instrument;
@@ -255,7 +256,8 @@ bool okx_payload(const struct stream *stream, struct stamp stamp, struct text *t
 
 bool okx_first_payload(const struct stream *stream, struct stamp stamp, struct text *text)
 {
-    /* levels may already be newer than the id says: the next update tells them again, with the values they have then */
+    /* levels may already be newer than the id says: the next update tells them again, with the
+     * values they have then */
     const uint64_t last_wall_ns = stream->instrument->trade.wall_ns;
 
     switch (stream->rule.carries) {

@@ -13,7 +13,8 @@ struct stamp {
     uint64_t id_back; /* subtracted from every id: a fault */
 };
 
-/** Appends the stream's next frame, without Binance's combined envelope. false: it has nothing to say. */
+/** Appends the stream's next frame, without Binance's combined envelope. false: it has nothing to
+ *  say. */
 bool binance_payload(const struct stream *stream, struct stamp stamp, struct text *text);
 bool okx_payload(const struct stream *stream, struct stamp stamp, struct text *text);
 
@@ -23,8 +24,8 @@ bool okx_first_payload(const struct stream *stream, struct stamp stamp, struct t
 /** OKX: what a stream says when nothing changed for long. */
 bool okx_idle_payload(const struct stream *stream, struct stamp stamp, struct text *text);
 
-/** Appends one side of a book: `[[price,size],...]`, or with OKX's two more columns. changed_since: only levels changed after that id,
- *  removed ones with size 0; 0 = every level. */
+/** Appends one side of a book: `[[price,size],...]`, or with OKX's two more columns.
+ *  changed_since: only levels changed after that id, removed ones with size 0; 0 = every level. */
 void payload_side(const struct instrument *instrument,
                   enum book_side side,
                   unsigned levels,

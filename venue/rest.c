@@ -2,7 +2,8 @@
  *
  * rest.c - time, depth, lists of symbols, listen keys.
  *
- * Sources: Binance spot rest-api.md; USD-M and COIN-M "Market Data Endpoints" and "User Data Streams"; OKX v5 "Public data / REST".
+ * Sources: Binance spot rest-api.md; USD-M and COIN-M "Market Data Endpoints" and "User Data
+ * Streams"; OKX v5 "Public data / REST".
  */
 #include "venue/rest.h"
 

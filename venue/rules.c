@@ -13,8 +13,9 @@ static const char *const VENUE_NAMES[VENUE_COUNT] = {
 static const char *const SERVING_NAMES[] = {
     "stream", "unrouted", "public", "market", "private", "business", "none"};
 
-/* Binance: ping every 20 s, pong within 1 min on spot since 2025-02 (web-socket-streams.md); 3 min and 10 min on the futures;
- * 5 and 10 incoming messages a second, 1024 streams. OKX: close 4004 after 30 s without data, 480 requests an hour. */
+/* Binance: ping every 20 s, pong within 1 min on spot since 2025-02 (web-socket-streams.md); 3 min
+ * and 10 min on the futures; 5 and 10 incoming messages a second, 1024 streams. OKX: close 4004
+ * after 30 s without data, 480 requests an hour. */
 static const struct keeping KEEPING[VENUE_COUNT] = {
     [VENUE_SPOT] = {20 * NS_PER_S, 60 * NS_PER_S, 0, 5, 1024, 0},
     [VENUE_USDM] = {180 * NS_PER_S, 600 * NS_PER_S, 0, 10, 1024, 0},
@@ -49,8 +50,9 @@ const char *serving_name(enum serving serving)
     return SERVING_NAMES[serving];
 }
 
-/* Binance, USD-M base URL split, announced 2026-03-05: /public, /market, /private publish only their own streams; the unrouted
- * base behaves as /public. COIN-M: /ws and /stream still serve all; /market is accepted too. */
+/* Binance, USD-M base URL split, announced 2026-03-05: /public, /market, /private publish only
+ * their own streams; the unrouted base behaves as /public. COIN-M: /ws and /stream still serve
+ * all; /market is accepted too. */
 bool serving_publishes(enum venue venue, enum serving here, enum serving home, bool swapped)
 {
     const bool is_unrouted = here == SERVES_UNROUTED;
@@ -69,7 +71,8 @@ bool serving_publishes(enum venue venue, enum serving here, enum serving home, b
 
 /* ---- Binance ---- */
 
-/* One row a channel: base name, what it carries, how it is paced, the period without a speed suffix (spot, futures), its route. */
+/* One row a channel: base name, what it carries, how it is paced, the period without a speed
+ * suffix (spot, futures), its route. */
 struct binance_row {
     const char *base;
     enum carries carries;
@@ -80,7 +83,8 @@ struct binance_row {
     bool all_symbols;
 };
 
-/* Sources: Binance spot web-socket-streams.md; USD-M "Websocket Market Streams" pages, one per stream. */
+/* Sources: Binance spot web-socket-streams.md; USD-M "Websocket Market Streams" pages, one per
+ * stream. */
 static const struct binance_row BINANCE_ROWS[] = {
     {"depth", CARRIES_DEPTH, PACE_BATCH, 1000, 250, SERVES_PUBLIC, false},
     {"rpiDepth", CARRIES_DEPTH, PACE_BATCH, 0, 500, SERVES_PUBLIC, false},
@@ -116,7 +120,8 @@ static uint32_t speed_ms(const char *text)
     return strcmp(end, "s") == 0 ? (uint32_t)number * 1000 : 0;
 }
 
-/* Splits "depth20@100ms" into "depth", 20 and 100; "kline_1m" into "kline"; "markPrice@arr@1s" into "markPrice@arr" and 1000. */
+/* Splits "depth20@100ms" into "depth", 20 and 100; "kline_1m" into "kline"; "markPrice@arr@1s"
+ * into "markPrice@arr" and 1000. */
 static bool
 binance_split(const char *channel, char base[CHANNEL_BYTES], unsigned *levels, uint32_t *speed)
 {
@@ -173,8 +178,7 @@ binance_rule(enum venue venue, const char *symbol, const char *channel, struct c
             ret_channel->period_ns = NS_PER_S;
         }
         if (is_spot && row->carries == CARRIES_AGGREGATE) {
-            ret_channel->pace =
-                PACE_CHANGE; /* spot tells each taker order at once; the futures gather for 100 ms */
+            ret_channel->pace = PACE_CHANGE; /* each taker order at once */
         }
         return true;
     }
@@ -194,7 +198,8 @@ struct okx_row {
     enum serving serving;
 };
 
-/* Source: OKX v5, "Order book trading / Market data" and "Public data / WebSocket" pages; the idle repeat from "Order book channel". */
+/* Source: OKX v5, "Order book trading / Market data" and "Public data / WebSocket" pages; the idle
+ * repeat from "Order book channel". */
 static const struct okx_row OKX_ROWS[] = {
     {"books", false, CARRIES_DEPTH, PACE_BATCH, 100, 60, 0, SERVES_PUBLIC},
     {"books-l2-tbt", false, CARRIES_DEPTH, PACE_BATCH, 10, 60, 0, SERVES_PUBLIC},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * rules.h - what each venue serves where, how often, and how it keeps its connections, as data. Pure.
+ * rules.h - what each venue serves where, how often, and how it keeps its connections, as data.
+ * Pure.
  *
- * Written from the venues' documents on its own, not shared with flatline's own table of rules: a mistake on one side must not
- * be hidden by the same mistake on the other.
+ * Written from the venues' documents on its own, not shared with flatline's own table of rules: a
+ * mistake on one side must not be hidden by the same mistake on the other.
  */
 #ifndef FLATLINE_VENUE_RULES_H
 #define FLATLINE_VENUE_RULES_H
@@ -74,7 +75,8 @@ struct channel {
     enum serving serving; /* the connection that publishes it */
 };
 
-/** What a channel of a venue is. false: not a channel this venue would have (Binance still accepts it, and stays silent). */
+/** What a channel of a venue is. false: not a channel this venue would have (Binance still accepts
+ *  it, and stays silent). */
 bool channel_rule(enum venue venue,
                   const char *symbol,
                   const char *channel,
@@ -84,7 +86,8 @@ const char *venue_name(enum venue venue);
 bool venue_of_name(const char *name, size_t name_bytes, enum venue *ret_venue);
 const char *serving_name(enum serving serving);
 
-/** Does a connection of kind `here` publish what belongs to `home`? swapped: the venue has moved its streams (fault wrong-route). */
+/** Does a connection of kind `here` publish what belongs to `home`? swapped: the venue has moved
+ *  its streams (fault wrong-route). */
 bool serving_publishes(enum venue venue, enum serving here, enum serving home, bool swapped);
 
 /* How a venue keeps a connection. 0 = it does not. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * server.c - the one loop. libwebsockets polls its sockets and our descriptors alike: listeners, timer, signals, control.
+ * server.c - the one loop. libwebsockets polls its sockets and our descriptors alike: listeners,
+ * timer, signals, control.
  *
- * lws_service() sleeps until its own next timer whatever it is told, and its poll counts in milliseconds; so everything that is due by
- * the clock hangs on one timerfd. Accepting is done here, to be able not to.
+ * lws_service() sleeps until its own next timer whatever it is told, and its poll counts in
+ * milliseconds; so everything that is due by the clock hangs on one timerfd. Accepting is done
+ * here, to be able not to.
  */
 #include "venue/server_parts.h"
 
@@ -65,7 +67,8 @@ struct server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-/* By the port the client came to: libwebsockets moves connections between vhosts by the Host header. */
+/* By the port the client came to: libwebsockets moves connections between vhosts by the Host
+ * header. */
 enum venue venue_of(struct lws *wsi)
 {
     const struct server *server = server_of(wsi);

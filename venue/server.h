@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * server.h - the wires: TLS listeners of each venue, WebSocket and HTTP by libwebsockets, one thread, one timerfd.
+ * server.h - the wires: TLS listeners of each venue, WebSocket and HTTP by libwebsockets, one
+ * thread, one timerfd.
  */
 #ifndef FLATLINE_VENUE_SERVER_H
 #define FLATLINE_VENUE_SERVER_H

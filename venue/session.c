@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * session.c - what clients ask for, and what they are told: Binance's JSON methods, OKX's operations.
+ * session.c - what clients ask for, and what they are told: Binance's JSON methods, OKX's
+ * operations.
  *
- * Sources: Binance spot web-socket-streams.md and USD-M "Live Subscribing/Unsubscribing"; OKX v5 "WebSocket / Subscribe, Login, Connect"
- * and its public error codes.
+ * Sources: Binance spot web-socket-streams.md and USD-M "Live Subscribing/Unsubscribing"; OKX v5
+ * "WebSocket / Subscribe, Login, Connect" and its public error codes.
  */
 #include "venue/session.h"
 
@@ -19,7 +20,8 @@
 #define OKX_REQUEST_BYTES_MAX ((size_t)64 << 10)
 #define HOUR_NS               (3600 * NS_PER_S)
 
-/* Nothing that would need escaping in JSON, or end a name. Bytes above 0x7F are letters of some alphabet: such symbols exist since 2025. */
+/* Nothing that would need escaping in JSON, or end a name. Bytes above 0x7F are letters of some
+ * alphabet: such symbols exist since 2025. */
 static bool name_is_plain(const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
@@ -32,7 +34,8 @@ static bool name_is_plain(const char *text)
 
 /* ---- Binance ---- */
 
-/* "btcusdt@depth@100ms" -> BTCUSDT and depth@100ms; "!markPrice@arr" -> * and markPrice@arr. false: not a stream's name. */
+/* "btcusdt@depth@100ms" -> BTCUSDT and depth@100ms; "!markPrice@arr" -> * and markPrice@arr.
+ * false: not a stream's name. */
 static bool binance_name(const char *text, char symbol[SYMBOL_BYTES], char channel[CHANNEL_BYTES])
 {
     const char *at = strchr(text, '@');
@@ -72,7 +75,8 @@ static void binance_result(struct connection *connection, const char *result, co
     text_free(&text);
 }
 
-/* Documented flat, observed nested: the futures answer one way, spot the other, so that clients meet both. */
+/* Documented flat, observed nested: the futures answer one way, spot the other, so that clients
+ * meet both. */
 static void
 binance_error(struct connection *connection, int code, const char *message, const json_t *id)
 {
@@ -109,7 +113,8 @@ static struct topic *binance_topic(struct connection *connection, const char *na
                : NULL;
 }
 
-/* A fault may keep a name from ever having been heard: neither acknowledged, nor listed, nor served. */
+/* A fault may keep a name from ever having been heard: neither acknowledged, nor listed, nor
+ * served. */
 static bool is_unheard(struct connection *connection, const struct topic *topic)
 {
     return fault_concerning(connection, FAULT_NO_ACK, topic) != NULL;

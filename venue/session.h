@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session.h - from the URL of an upgrade request to a connection. What it asks for afterwards comes by connection_received().
+ * session.h - from the URL of an upgrade request to a connection. What it asks for afterwards
+ * comes by connection_received().
  */
 #ifndef FLATLINE_VENUE_SESSION_H
 #define FLATLINE_VENUE_SESSION_H

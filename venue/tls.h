@@ -7,8 +7,9 @@
 
 #include <stddef.h>
 
-/** Makes `ca.pem`, `server.pem` and `server.key` (0600) in dir, unless all three are there already. The certificate speaks for
- *  localhost, the loopback addresses and the real venues' host names; the CA's key is forgotten at once.
+/** Makes `ca.pem`, `server.pem` and `server.key` (0600) in dir, unless all three are there
+ *  already. The certificate speaks for localhost, the loopback addresses and the real venues' host
+ *  names; the CA's key is forgotten at once.
  *  Returns 0; -errno of the file, -EPROTO when OpenSSL refuses; why: a line for people. */
 int tls_prepare(const char *dir, char *why, size_t why_bytes);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * transport.h - what the exchange asks of the wires. server.c answers with libwebsockets, a test with nothing.
+ * transport.h - what the exchange asks of the wires. server.c answers with libwebsockets, a test
+ * with nothing.
  */
 #ifndef FLATLINE_VENUE_TRANSPORT_H
 #define FLATLINE_VENUE_TRANSPORT_H

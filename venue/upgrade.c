@@ -2,8 +2,9 @@
  *
  * upgrade.c - the venues' URLs.
  *
- * Sources: spot web-socket-streams.md (/ws, /stream); USD-M "Important WebSocket Change Notice" of 2026-03-05 (/public, /market, /private, each
- * with ws and stream; the unrouted base lives on as /public); OKX v5 "WebSocket / Connect".
+ * Sources: spot web-socket-streams.md (/ws, /stream); USD-M "Important WebSocket Change Notice" of
+ * 2026-03-05 (/public, /market, /private, each with ws and stream; the unrouted base lives on as
+ * /public); OKX v5 "WebSocket / Connect".
  */
 #include "venue/session.h"
 
@@ -100,7 +101,8 @@ bool upgrade_parse(enum venue venue,
     const char *tail = raw != NULL ? raw : combined;
     tail += *tail == '/';
     if (upgrade.serving == SERVES_PRIVATE) {
-        /* three forms: key in the path; key in the query; key and events in the query. Only the last delivers */
+        /* three forms: key in the path; key in the query; key and events in the query. Only the
+         * last delivers */
         if (!query_value(query, "listenKey", upgrade.listen_key, sizeof(upgrade.listen_key))) {
             (void)snprintf(upgrade.listen_key, sizeof(upgrade.listen_key), "%s", tail);
         } else if (!query_value(query, "events", upgrade.events, sizeof(upgrade.events))) {

@@ -8,7 +8,8 @@
 #include "venue/command.h"
 #include "venue/exchange.h"
 
-/** Carries out a command at exchange->now. What it wants to say is appended to answer, each piece starting with a space.
+/** Carries out a command at exchange->now. What it wants to say is appended to answer, each piece
+ *  starting with a space.
  *  Returns NULL, or why not. */
 const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer);
 

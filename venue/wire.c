@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * wire.c - one WebSocket on libwebsockets' server role: upgrade, messages in, outbox out, and every way to end.
+ * wire.c - one WebSocket on libwebsockets' server role: upgrade, messages in, outbox out, and
+ * every way to end.
  */
 #include "venue/server_parts.h"
 #include "venue/session.h"
@@ -40,8 +41,9 @@ void transport_wake(struct connection *connection)
     }
 }
 
-/* Replaces the socket under libwebsockets by /dev/null: the kernel closes it here and now, and nobody can add a close frame, a
- * TLS alert or a delay. What libwebsockets still writes goes nowhere. */
+/* Replaces the socket under libwebsockets by /dev/null: the kernel closes it here and now, and
+ * nobody can add a close frame, a TLS alert or a delay. What libwebsockets still writes goes
+ * nowhere. */
 static void socket_drop(struct connection *connection)
 {
     struct lws *wsi = connection->wire;
@@ -95,7 +97,7 @@ static bool raw_write(struct lws *wsi, const char *bytes, size_t size_bytes)
     while (done < size_bytes) {
         const int written = SSL_write(ssl, bytes + done, (int)(size_bytes - done));
         if (written <= 0) {
-            return false; /* a full socket in the middle of a broken frame: nothing of value is lost */
+            return false; /* a full socket: the frame was broken anyway */
         }
         done += (size_t)written;
     }

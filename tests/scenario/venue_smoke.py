@@ -379,7 +379,7 @@ async def many_clients_come_and_go(venue):
 
 async def a_client_that_does_not_read_is_cut_and_others_are_served(venue):
     # the slow one stops reading at the socket; the bounded queue behind it must fill while its neighbour is served
-    async with venue.connect(OKX, "/ws/v5/business", max_queue=1, read_limit=1024), venue.connect(OKX, "/ws/v5/public") as good:
+    async with venue.connect(OKX, "/ws/v5/business", max_queue=1, read_limit=1024, close_timeout=1), venue.connect(OKX, "/ws/v5/public") as good:
         await good.send(json.dumps({"op": "subscribe", "args": [{"channel": "bbo-tbt", "instId": "BTC-USDT"}]}))
         for _ in range(30):
             venue.do("hostile okx/business large")

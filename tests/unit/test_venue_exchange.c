@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Goal: clients are answered as the venues answer them, on WebSocket and REST.
+ *
  * Method: see venue_lab.h.
  */
 #include "unit/venue_lab.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: each fault does what its name says and nothing else, to those it is meant for and nobody else.
+ * Goal: each fault does what its name says and nothing else, to those it is meant for and nobody
+ * else.
  * Method: see venue_lab.h.
  */
 #include "unit/venue_lab.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: what the fake exchange generates obeys the venues' own rules, so that a healthy market never looks sick.
- * Method: the market runs on an invented clock in 250 us steps; everything it says is parsed and checked against an order book
- * rebuilt from what was said.
+ * Goal: what the fake exchange generates obeys the venues' own rules, so that a healthy market
+ * never looks sick.
+ * Method: the market runs on an invented clock in 250 us steps; everything it
+ * says is parsed and checked against an order book rebuilt from what was said.
  */
 #include "core/base.h"
 #include "venue/market.h"

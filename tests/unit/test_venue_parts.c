@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: the small pure rooms of the fake exchange: commands, targets, faults, listen keys, alarms, URLs, hostile frames.
+ * Goal: the small pure rooms of the fake exchange: commands, targets, faults, listen keys, alarms,
+ * URLs, hostile frames.
  * Method: plain calls with invented times.
  */
 #include "core/base.h"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Goal: recordings are read whole, frames are named right, and their times are moved by one constant.
- * Method: frames written here; then every capture, when present, is read and its streams are counted.
+ * Goal: recordings are read whole, frames are named right, and their times are moved by one
+ * constant.
+ * Method: frames written here; then every capture, when present, is read and its streams
+ * are counted.
  */
 #include "core/base.h"
 #include "venue/capture.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * venue_lab.h - the whole fake exchange without wires, on an invented clock; what would have been sent is read from the outboxes.
+ * venue_lab.h - the whole fake exchange without wires, on an invented clock; what would have been
+ * sent is read from the outboxes.
  */
 #ifndef FLATLINE_TESTS_VENUE_LAB_H
 #define FLATLINE_TESTS_VENUE_LAB_H
