@@ -97,16 +97,18 @@ static void add_depth(const struct stream *stream, struct stamp stamp, struct te
 static void add_best(const struct instrument *instrument, struct stamp stamp, struct text *text)
 {
     const struct book *book = &instrument->book;
-    const struct book_level *bid = book_level(book, BOOK_BID, 0);
-    const struct book_level *ask = book_level(book, BOOK_ASK, 0);
+    const enum book_side bids = stamp.crosses ? BOOK_ASK : BOOK_BID;
+    const enum book_side asks = stamp.crosses ? BOOK_BID : BOOK_ASK;
+    const struct book_level *bid = book_level(book, bids, 0);
+    const struct book_level *ask = book_level(book, asks, 0);
 
     text_add(text, is_futures(instrument) ? "{\"e\":\"bookTicker\"," : "{");
     text_addf(text, "\"u\":%" PRIu64 ",", back(book->best_id, stamp));
     add_symbol(instrument, text);
     add_price(instrument, "b", bid->tick, text);
-    add_size(instrument, "B", bid->lots[BOOK_BID], text);
+    add_size(instrument, "B", bid->lots[bids], text);
     add_price(instrument, "a", ask->tick, text);
-    add_size(instrument, "A", ask->lots[BOOK_ASK], text);
+    add_size(instrument, "A", ask->lots[asks], text);
     if (is_futures(instrument)) {
         text_addf(text,
                   ",\"T\":%" PRIu64 ",\"E\":%" PRIu64,

@@ -34,6 +34,7 @@ connection_open(struct exchange *exchange, enum venue venue, enum serving servin
     }
     connection->next = exchange->connections;
     exchange->connections = connection;
+    exchange->opened[venue]++;
     return connection;
 }
 

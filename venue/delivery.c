@@ -6,6 +6,7 @@
 #include "venue/exchange.h"
 
 #include "core/base.h"
+#include "venue/quirk.h"
 #include "venue/replay.h"
 
 #include <ctype.h>
@@ -253,9 +254,25 @@ static void subscription_carry(struct subscription *subscription, struct dresses
     connection_send(connection, message, SEND_TEXT);
 }
 
+/* The payload, or what a quirk makes of it in odd. */
+static const struct text *topic_quirk(struct exchange *exchange,
+                                      const struct topic *topic,
+                                      const struct text *payload,
+                                      struct text *odd)
+{
+    const struct fault *quirk = faults_on_stream(&exchange->faults, FAULT_QUIRK, topic->name);
+    if (quirk == NULL) {
+        return payload;
+    }
+    quirk_apply((enum quirk)quirk->code, payload, odd);
+    return odd;
+}
+
 void topic_say(struct exchange *exchange, struct topic *topic, const struct text *payload)
 {
-    struct dresses dresses = {.topic = topic, .payload = payload};
+    struct text odd = {0};
+    struct dresses dresses = {.topic = topic,
+                              .payload = topic_quirk(exchange, topic, payload, &odd)};
     struct fault *gap = faults_on_stream(&exchange->faults, FAULT_GAP, topic->name);
 
     if (gap != NULL) {
@@ -264,6 +281,7 @@ void topic_say(struct exchange *exchange, struct topic *topic, const struct text
         } else {
             gap->left--;
         }
+        text_free(&odd);
         return;
     }
     topic->frames++;
@@ -273,6 +291,7 @@ void topic_say(struct exchange *exchange, struct topic *topic, const struct text
     }
     message_release(dresses.raw);
     message_release(dresses.combined);
+    text_free(&odd);
 }
 
 /* Sends what has been late enough; returns when to look again. The lag counts as it is now: when

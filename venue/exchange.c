@@ -87,6 +87,7 @@ static struct mood sink_mood(void *context, struct stream *stream)
     mood.holds = faults_on_stream(&exchange->faults, FAULT_MUTE, stream->name) != NULL ||
                  (topic != NULL && everybody_is_muted(exchange, topic));
     mood.repeats = faults_on_stream(&exchange->faults, FAULT_FREEZE, stream->name) != NULL;
+    mood.crosses = faults_on_stream(&exchange->faults, FAULT_CROSS, stream->name) != NULL;
     const struct fault *stuck = faults_on_stream(&exchange->faults, FAULT_TIME_STUCK, stream->name);
     mood.stuck_wall_ns = stuck == NULL ? 0 : stuck->since_wall_ns;
     if (!mood.holds) {

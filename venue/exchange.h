@@ -101,6 +101,8 @@ struct exchange {
     struct replay *replays;
     struct moment now; /* of the running pass */
     uint64_t next_connection_id;
+    uint64_t opened[VENUE_COUNT];      /* connections, since the start */
+    uint64_t refused[VENUE_COUNT];     /* upgrades */
     uint64_t used_weight[VENUE_COUNT]; /* REST, in the running minute */
     uint64_t weight_minute[VENUE_COUNT];
     unsigned expiry_events; /* events per expiring key: 0, 1 or 2 */

@@ -26,6 +26,8 @@ enum fault_kind {
     FAULT_REST_STATUS,
     FAULT_REST_HANG,
     FAULT_HOLD_ACCEPT,
+    FAULT_QUIRK,
+    FAULT_CROSS,
 };
 
 /* Whom a command means, by the number of slashes: `conn:7`, `venue` or `*`; `venue/route`;
@@ -47,7 +49,7 @@ struct fault {
     uint64_t lag_from_ns; /* lag: a ramp from .. to over .., or constant */
     uint64_t lag_to_ns;
     uint64_t lag_over_ns;
-    unsigned code; /* refuse, rest-status */
+    unsigned code; /* refuse, rest-status: the status; quirk: which */
     unsigned retry_after_s;
 };
 

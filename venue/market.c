@@ -348,6 +348,7 @@ void market_listen(struct market *market, struct stream *stream, struct moment n
     }
     stream->is_dirty = false;
     stream->chain_id = instrument->book.id;
+    stream->chain_offset = instrument->id_offset;
     if (stream->rule.carries == CARRIES_AGGREGATE) {
         instrument->aggregate_first = instrument->trade.id + 1;
         instrument->aggregate_lots = 0;
@@ -381,6 +382,7 @@ static void stream_told(struct stream *stream)
 {
     stream->is_dirty = false;
     stream->chain_id = stream->instrument->book.id;
+    stream->chain_offset = stream->instrument->id_offset;
     stream->told++;
     if (stream->rule.carries == CARRIES_AGGREGATE) {
         stream->instrument->aggregate_id++;
@@ -412,7 +414,8 @@ stream_speak(struct market *market, struct stream *stream, struct moment now, bo
     }
     const struct stamp stamp = {.wall_ns =
                                     mood.stuck_wall_ns != 0 ? mood.stuck_wall_ns : now.wall_ns,
-                                .id_back = mood.id_back};
+                                .id_back = mood.id_back,
+                                .crosses = mood.crosses};
     text_clear(&market->scratch);
     if (stream_words(stream, stamp, is_idle, &market->scratch)) {
         text_clear(&stream->last);

@@ -39,6 +39,7 @@ struct instrument {
     char symbol[SYMBOL_BYTES];
     struct random random;
     struct book book;
+    uint64_t id_offset; /* OKX: ids are told that much lower, after resets */
     unsigned price_decimals;
     unsigned lot_decimals;
     uint64_t mean_gap_ns; /* between two changes; 0 = a quiet symbol */
@@ -67,17 +68,19 @@ struct stream {
     struct alarm due;  /* the end of its period */
     struct alarm idle; /* OKX: say something although nothing changed */
     unsigned listeners;
-    bool is_dirty;       /* something changed since it last spoke */
-    uint64_t chain_id;   /* last id told; a depth update chains on it */
-    uint64_t chain_next; /* first id since */
-    uint64_t told;       /* frames */
-    struct text last;    /* what it last said */
-    struct stream *next; /* of the same instrument */
-    void *owner;         /* the sink's */
+    bool is_dirty;         /* something changed since it last spoke */
+    uint64_t chain_id;     /* last id told; a depth update chains on it */
+    uint64_t chain_next;   /* first id since */
+    uint64_t chain_offset; /* the instrument's id_offset when it last spoke */
+    uint64_t told;         /* frames */
+    struct text last;      /* what it last said */
+    struct stream *next;   /* of the same instrument */
+    void *owner;           /* the sink's */
 };
 
 /* What a fault makes of a stream at the moment it is about to speak. */
 struct mood {
+    bool crosses;           /* best bid and ask change places */
     bool holds;             /* says nothing; what it would have said waits */
     bool repeats;           /* says its last words again */
     uint64_t stuck_wall_ns; /* stamps this time; 0 = the true one */

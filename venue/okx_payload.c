@@ -17,6 +17,17 @@ static uint64_t back(uint64_t id, struct stamp stamp)
     return id > stamp.id_back ? id - stamp.id_back : 1;
 }
 
+/* As told: lower by the resets there have been. */
+static uint64_t now_id(const struct stream *stream)
+{
+    return stream->instrument->book.id - stream->instrument->id_offset;
+}
+
+static uint64_t told_id(const struct stream *stream)
+{
+    return stream->chain_id - stream->chain_offset;
+}
+
 static const char *instrument_type(const char *symbol)
 {
     const size_t length = strlen(symbol);
@@ -39,13 +50,14 @@ add_price(const struct stream *stream, const char *before, int64_t tick, struct 
     text_add(text, "\"");
 }
 
-static void
-add_sides(const struct stream *stream, unsigned levels, uint64_t since, struct text *text)
+static void add_sides(const struct stream *stream, bool crosses, uint64_t since, struct text *text)
 {
     text_add(text, "\"asks\":");
-    payload_side(stream->instrument, BOOK_ASK, levels, since, text);
+    payload_side(
+        stream->instrument, crosses ? BOOK_BID : BOOK_ASK, stream->rule.levels, since, text);
     text_add(text, ",\"bids\":");
-    payload_side(stream->instrument, BOOK_BID, levels, since, text);
+    payload_side(
+        stream->instrument, crosses ? BOOK_ASK : BOOK_BID, stream->rule.levels, since, text);
 }
 
 /* prevSeqId == the seqId before; a snapshot's is -1. */
@@ -57,13 +69,13 @@ static void add_book(const struct stream *stream,
 {
     add_arg(stream, text);
     text_addf(text, "\"action\":\"%s\",\"data\":[{", is_snapshot ? "snapshot" : "update");
-    add_sides(stream, 0, is_snapshot ? 0 : stream->chain_id, text);
+    add_sides(stream, false, is_snapshot ? 0 : stream->chain_id, text);
     text_addf(
         text, ",\"ts\":\"%" PRIu64 "\",\"checksum\":0,\"prevSeqId\":", wall_ms(stamp.wall_ns));
     if (is_snapshot) {
         text_add(text, "-1");
     } else {
-        text_addf(text, "%" PRIu64, back(stream->chain_id, stamp));
+        text_addf(text, "%" PRIu64, back(told_id(stream), stamp));
     }
     text_addf(text, ",\"seqId\":%" PRIu64 "}]}", back(id, stamp));
 }
@@ -71,7 +83,7 @@ static void add_book(const struct stream *stream,
 static void add_keep_alive(const struct stream *stream, struct stamp stamp, struct text *text)
 {
     add_arg(stream, text);
-    const uint64_t id = back(stream->chain_id, stamp);
+    const uint64_t id = back(told_id(stream), stamp);
     text_addf(text,
               "\"action\":\"update\",\"data\":[{\"asks\":[],\"bids\":[],\"ts\":\"%" PRIu64
               "\",\"checksum\":0,\"prevSeqId\":%" PRIu64 ",\"seqId\":%" PRIu64 "}]}",
@@ -84,7 +96,7 @@ static void add_top(const struct stream *stream, struct stamp stamp, uint64_t id
 {
     add_arg(stream, text);
     text_add(text, "\"data\":[{");
-    add_sides(stream, stream->rule.levels, 0, text);
+    add_sides(stream, stamp.crosses, 0, text);
     if (stream->rule.carries == CARRIES_PARTIAL) {
         text_addf(text, ",\"instId\":\"%s\"", stream->instrument->symbol);
     }
@@ -111,7 +123,7 @@ add_trade(const struct stream *stream, struct stamp stamp, uint64_t wall_ns, str
               "\",\"count\":\"1\",\"source\":\"0\",\"seqId\":%" PRIu64 "}]}",
               trade->buyer_is_maker ? "sell" : "buy",
               wall_ms(wall_ns),
-              back(stream->instrument->book.id, stamp));
+              back(now_id(stream), stamp));
 }
 
 static void add_ticker(const struct stream *stream, uint64_t wall_ns, struct text *text)
@@ -217,11 +229,11 @@ bool okx_payload(const struct stream *stream, struct stamp stamp, struct text *t
 {
     switch (stream->rule.carries) {
     case CARRIES_DEPTH:
-        add_book(stream, stamp, false, stream->instrument->book.id, text);
+        add_book(stream, stamp, false, now_id(stream), text);
         return true;
     case CARRIES_PARTIAL:
     case CARRIES_BEST:
-        add_top(stream, stamp, stream->instrument->book.id, text);
+        add_top(stream, stamp, now_id(stream), text);
         return true;
     case CARRIES_TRADE:
         add_trade(stream, stamp, stamp.wall_ns, text);
@@ -262,11 +274,11 @@ bool okx_first_payload(const struct stream *stream, struct stamp stamp, struct t
 
     switch (stream->rule.carries) {
     case CARRIES_DEPTH:
-        add_book(stream, stamp, true, stream->chain_id, text);
+        add_book(stream, stamp, true, told_id(stream), text);
         return true;
     case CARRIES_PARTIAL:
     case CARRIES_BEST:
-        add_top(stream, stamp, stream->chain_id, text);
+        add_top(stream, stamp, told_id(stream), text);
         return true;
     case CARRIES_TRADE:
         add_trade(stream, stamp, last_wall_ns, text);

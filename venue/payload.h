@@ -11,6 +11,7 @@
 struct stamp {
     uint64_t wall_ns;
     uint64_t id_back; /* subtracted from every id: a fault */
+    bool crosses;     /* best bid and ask change places: a fault */
 };
 
 /** Appends the stream's next frame, without Binance's combined envelope. false: it has nothing to

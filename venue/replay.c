@@ -205,6 +205,7 @@ static void replay_tell(struct exchange *exchange, struct replay *replay)
         replay_rebase(
             frame.payload, replay->first_ms, wall_ms(replay->begun.wall_ns), replay->options.speed);
     }
+    frame.payload[frame.payload_bytes] = '\0'; /* over the end of its envelope */
     struct topic *topic = exchange_topic(exchange, replay->venue, frame.symbol, frame.channel);
     if (topic != NULL) {
         topic_say(exchange,

@@ -135,7 +135,7 @@ get_depth(struct exchange *exchange, const struct rest_request *request, struct 
         text_addf(body,
                   ",\"ts\":\"%" PRIu64 "\",\"seqId\":%" PRIu64 "}]}",
                   now_ms(exchange),
-                  instrument->book.id);
+                  instrument->book.id - instrument->id_offset);
         return;
     }
     text_addf(body, "{\"lastUpdateId\":%" PRIu64, instrument->book.id);

@@ -2,6 +2,7 @@
 #include "venue/verbs.h"
 
 #include "core/base.h"
+#include "venue/quirk.h"
 #include "venue/transport.h"
 
 #include <ctype.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RESET_IDS 1000000
 
 /* ---- verbs that put a fault on, and their un... ---- */
 
@@ -33,6 +36,8 @@ static const struct fault_verb FAULT_VERBS[] = {
     {"rest-status", FAULT_REST_STATUS},
     {"rest-hang", FAULT_REST_HANG},
     {"hold-accept", FAULT_HOLD_ACCEPT},
+    {"quirk", FAULT_QUIRK},
+    {"cross", FAULT_CROSS},
 };
 
 static const struct fault_verb *fault_verb(const char *verb)
@@ -81,6 +86,7 @@ static const char *read_lag(const struct command *command, struct fault *fault)
 static const char *read_details(const struct command *command, struct fault *fault)
 {
     uint64_t number = 0;
+    enum quirk quirk;
 
     switch (fault->kind) {
     case FAULT_LAG:
@@ -105,6 +111,13 @@ static const char *read_details(const struct command *command, struct fault *fau
         }
         fault->retry_after_s = command->count > 3 ? (unsigned)number : 0;
         return NULL;
+    case FAULT_QUIRK:
+        if (!quirk_of_name(command_word(command, 2), &quirk)) {
+            return "write: quirk STREAM microseconds|numeric-ts|extra-keys|reorder|spaces";
+        }
+        fault->code = (unsigned)quirk;
+        return NULL;
+    case FAULT_CROSS:
     case FAULT_MUTE:
     case FAULT_FREEZE:
     case FAULT_TIME_STUCK:
@@ -141,7 +154,7 @@ static void apply_to_connections(struct exchange *exchange, const struct fault *
 static bool is_only_for_streams(enum fault_kind kind)
 {
     return kind == FAULT_FREEZE || kind == FAULT_GAP || kind == FAULT_REGRESS ||
-           kind == FAULT_TIME_STUCK;
+           kind == FAULT_TIME_STUCK || kind == FAULT_QUIRK || kind == FAULT_CROSS;
 }
 
 /* `... off` and `rest-status VENUE 200` say the same as `un...`. */
@@ -273,6 +286,68 @@ do_rate(struct exchange *exchange, const struct command *command, struct text *a
     return NULL;
 }
 
+/* The streams of a target that have spoken. */
+static const char *each_stream(struct exchange *exchange,
+                               const struct command *command,
+                               void (*act)(struct exchange *exchange, struct topic *topic),
+                               struct text *answer)
+{
+    struct target target;
+    unsigned count = 0;
+    if (command->count < 2 || !target_parse(command->words[1], &target) ||
+        target.kind != TARGET_STREAM) {
+        return "this one is for streams: VENUE/SYMBOL/CHANNEL";
+    }
+    for (struct topic *at = exchange->topics; at != NULL; at = at->next) {
+        if (at->stream != NULL && target_is_stream(&target, at->name)) {
+            act(exchange, at);
+            count++;
+        }
+    }
+    text_addf(answer, " streams=%u", count);
+    return NULL;
+}
+
+static void duplicate(struct exchange *exchange, struct topic *topic)
+{
+    if (topic->stream->last.size_bytes > 0) {
+        topic_say(exchange, topic, &topic->stream->last);
+    }
+}
+
+static const char *
+do_duplicate(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    return each_stream(exchange, command, duplicate, answer);
+}
+
+/* OKX, "Order book channel": after maintenance seqId may be smaller than prevSeqId. */
+static void reset(struct exchange *exchange, struct topic *topic)
+{
+    (void)exchange;
+    topic->stream->instrument->id_offset += RESET_IDS;
+}
+
+static const char *
+do_reset_ids(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    return each_stream(exchange, command, reset, answer);
+}
+
+static const char *
+do_connects(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    (void)command;
+    for (int venue = 0; venue < VENUE_COUNT; venue++) {
+        text_addf(answer,
+                  " %s=%" PRIu64 " refused=%" PRIu64 ";",
+                  venue_name((enum venue)venue),
+                  exchange->opened[venue],
+                  exchange->refused[venue]);
+    }
+    return NULL;
+}
+
 static const char *
 do_bogus(struct exchange *exchange, const struct command *command, struct text *answer)
 {
@@ -358,6 +433,9 @@ static const struct {
     {"user-event", do_user_event},
     {"rate", do_rate},
     {"bogus", do_bogus},
+    {"duplicate", do_duplicate},
+    {"reset", do_reset_ids},
+    {"connects", do_connects},
     {"clear", do_clear},
     {"list", do_list},
     {"stats", do_stats},

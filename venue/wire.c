@@ -217,6 +217,7 @@ static bool upgrade_allowed(struct lws *wsi,
     if (refusal == NULL && is_place) {
         return true;
     }
+    server->exchange->refused[venue]++;
     text_add(&answer.body, refusal == NULL ? "no such stream" : "refused");
     (void)http_answer(wsi, &answer);
     text_free(&answer.body);

@@ -5,6 +5,7 @@
  * Method: see venue_lab.h.
  */
 #include "unit/venue_lab.h"
+#include "venue/quirk.h"
 
 static void mute_takes_one_stream_and_leaves_its_sibling(void **state)
 {
@@ -195,6 +196,110 @@ static void a_wrong_command_is_an_error_and_changes_nothing(void **state)
     }
 }
 
+static void duplicate_says_the_last_words_twice(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "duplicate " BOOK);
+    assert_int_equal(connection->outbox.count, 1);
+    assert_non_null(strstr(told(connection), "depthUpdate"));
+}
+
+static void a_reset_keeps_the_chain_and_lowers_the_ids(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *okx = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    ask(okx, "{\"op\":\"subscribe\",\"args\":[{\"channel\":\"books\",\"instId\":\"BTC-USDT\"}]}");
+    run(lab, NS_PER_S);
+    (void)told(okx); /* the answer, and then the snapshot */
+    (void)told(okx);
+    assert_does(lab, "reset okx/BTC-USDT/books");
+    run(lab, NS_PER_S);
+    unsigned long long last = 0;
+    unsigned resets_seen = 0;
+    const char *text;
+    while ((text = told(okx)) != NULL) {
+        unsigned long long before;
+        unsigned long long id;
+        const int read = sscanf(
+            strstr(text, "\"prevSeqId\""), "\"prevSeqId\":%llu,\"seqId\":%llu", &before, &id);
+        assert_int_equal(read, 2);
+        assert_true(last == 0 || before == last);
+        resets_seen += id < before;
+        last = id;
+    }
+    assert_int_equal(resets_seen, 1);
+}
+
+static void a_crossed_stream_shows_the_bid_above_the_ask(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "cross " BEST);
+    run(lab, 200 * NS_PER_MS);
+    const char *text;
+    do {
+        text = told(connection);
+        assert_non_null(text);
+    } while (strstr(text, "bookTicker\"") == NULL);
+    const double bid = strtod(strstr(text, "\"b\":\"") + 5, NULL);
+    const double ask_price = strtod(strstr(text, "\"a\":\"") + 5, NULL);
+    assert_true(bid > ask_price);
+}
+
+static void quirks_say_the_same_in_another_way(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *frame;
+        const char *odd;
+    } cases[] = {
+        {"microseconds",
+         "{\"E\":1700000000000,\"T\":5,\"u\":1700000000000}",
+         "{\"E\":1700000000000123,\"T\":5,\"u\":1700000000000}"},
+        {"numeric-ts",
+         "{\"data\":[{\"ts\":\"17\",\"seqId\":1},{\"ts\":\"18\"}]}",
+         "{\"data\":[{\"ts\":17,\"seqId\":1},{\"ts\":18}]}"},
+        {"reorder", "{\"e\":\"x\",\"E\":1,\"a\":[]}", "{\"E\":1,\"a\":[],\"e\":\"x\"}"},
+        {"spaces", "{\"e\":1}", "{\n  \"e\": 1\n}"},
+        {"extra-keys",
+         "{\"e\":1}",
+         "{\"_new\":{\"deep\":[1,null,-2.5e-3,{\"\\u00e9\":true}]},\"zz\":\"\",\"e\":1}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        enum quirk quirk;
+        struct text frame = {0};
+        struct text odd = {0};
+        assert_true(quirk_of_name(cases[i].name, &quirk));
+        text_add(&frame, cases[i].frame);
+        quirk_apply(quirk, &frame, &odd);
+        assert_string_equal(odd.bytes, cases[i].odd);
+        text_free(&frame);
+        text_free(&odd);
+    }
+    enum quirk quirk;
+    assert_false(quirk_of_name("polite", &quirk));
+}
+
+static void a_quirk_changes_the_stream_it_is_put_on(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "quirk " BOOK " extra-keys");
+    run(lab, NS_PER_S);
+    size_t odd = 0;
+    size_t plain = 0;
+    const char *text;
+    while ((text = told(connection)) != NULL) {
+        odd += strstr(text, "depthUpdate") != NULL && strstr(text, "_new") != NULL;
+        plain += strstr(text, "\"bookTicker\"") != NULL && strstr(text, "_new") == NULL;
+    }
+    assert_in_range(odd, 9, 11);
+    assert_true(plain > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +315,11 @@ int main(void)
         LAB_TEST(endings_hit_the_connections_meant_and_no_others),
         LAB_TEST(notices_are_told_and_kept),
         LAB_TEST(a_wrong_command_is_an_error_and_changes_nothing),
+        LAB_TEST(duplicate_says_the_last_words_twice),
+        LAB_TEST(a_reset_keeps_the_chain_and_lowers_the_ids),
+        LAB_TEST(a_crossed_stream_shows_the_bid_above_the_ask),
+        LAB_TEST(quirks_say_the_same_in_another_way),
+        LAB_TEST(a_quirk_changes_the_stream_it_is_put_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
