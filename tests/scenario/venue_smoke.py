@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -476,6 +477,21 @@ async def wrong_options_are_refused(bin_dir):
         assert done.returncode == 1 and done.stderr, argv
 
 
+async def documents_name_every_option_and_command(venue):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    page = (root / "docs/man/flatline-venue.1").read_text()
+    shown = subprocess.run([venue.child.args[0], "--help"], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    options = set(re.findall(r"--([a-z-]+)", shown))
+    assert options == set(re.findall(r"Fl -([a-z-]+)", page)), "the page and --help differ"
+    told = set(re.findall(r"^\| `([a-z0-9-]+)", (root / "docs/VENUE.md").read_text(), re.MULTILINE))
+    known = set(re.findall(r'^    \{"([a-z0-9-]+)", ', "".join((root / "venue" / f).read_text()
+                                                            for f in ("verbs.c", "connection_verbs.c")), re.MULTILINE))
+    assert told == known, told ^ known
+    assert "unknown command" in venue.ask("dance")
+    for verb in told - {"quit"}:
+        assert "unknown command" not in venue.ask(verb), verb
+
+
 WITH_VENUE = (
     certificate_speaks_for_the_real_hosts_and_only_with_its_ca, only_loopback_listens, folder_is_as_promised,
     usdm_combined_streams_flow_with_one_id_space, spot_streams_in_the_url_are_raw_and_chain_by_one, coinm_frames_carry_the_pair,
@@ -483,7 +499,7 @@ WITH_VENUE = (
     account_events_need_key_and_events, upgrade_is_refused_with_its_status, each_ending_is_what_it_says,
     a_mute_connection_still_answers_pings, a_black_hole_answers_nothing_and_then_everything, fragments_make_whole_messages,
     hostile_frames_break_the_rules_they_are_named_for, a_held_door_accepts_later, many_clients_come_and_go,
-    control_says_what_is_wrong, a_client_that_does_not_read_is_cut_and_others_are_served,
+    control_says_what_is_wrong, documents_name_every_option_and_command, a_client_that_does_not_read_is_cut_and_others_are_served,
 )
 ALONE = (heartbeats_scale, an_unanswered_ping_is_a_pong_timeout, a_script_runs_by_itself, a_recording_is_told_again,
          a_second_life_keeps_its_certificates_and_moves_ids_on, wrong_options_are_refused)
