@@ -113,7 +113,7 @@ def sigstop(options):
     with SigstopLab(options.bin) as lab:
         lab.start_venue()
         for symbol in ("BTCUSDT", "BTC-USDT-SWAP"):
-            lab.command(f"rate {symbol} 200")
+            lab.command(f"rate {symbol} 1000")  # in 5 s far more than a receive window holds
         for i in range(at_once):
             lab.start_daemon(f"sidecar{i}", streams)
         while trials < options.trials:
