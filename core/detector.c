@@ -136,6 +136,13 @@ int detector_add_connection(struct detector *detector, enum flatline_venue venue
     return (int)detector->carrier_count++;
 }
 
+void detector_mark_spare(struct detector *detector, uint32_t connection)
+{
+    flatline_assert(connection < detector->carrier_count);
+    flatline_assert(detector->carriers[connection].leg_count == 0);
+    detector->carriers[connection].is_spare = true;
+}
+
 struct leg *leg_find(struct detector *detector, uint32_t stream, uint32_t connection)
 {
     if (stream >= detector->stream_count) {
@@ -168,7 +175,7 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
                                          .generation = owner->generation,
                                          .push_pending = owner->traits.first_push_is_old};
     owner->first_leg = index;
-    owner->view.legs++;
+    owner->view.legs += carrier->is_spare ? 0U : 1U;
     carrier->first_leg = index;
     carrier->leg_count++;
     legs_up_count(detector, owner);

@@ -65,6 +65,10 @@ int detector_add_stream(struct detector *detector, const struct stream_traits *t
 int detector_add_connection(struct detector *detector, enum flatline_venue venue, uint32_t route);
 int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connection);
 
+/** Says that a connection is only ever the successor of another, made before that one is given up: stream_view.legs
+ *  counts what is meant to be up, and so not its legs. Before its first leg is added. */
+void detector_mark_spare(struct detector *detector, uint32_t connection);
+
 /* A finding: something that changed and that people, or the event ring, want to know. */
 enum finding_kind {
     FINDING_LAPSE, /* at_ns == lease_until exactly */
@@ -146,8 +150,8 @@ struct stream_view {
     uint64_t lapsed_ns;
     uint64_t lapsed_since_ns; /* 0 = not lapsed */
     uint64_t open_faults;     /* 1 << kind */
-    uint32_t legs;
-    uint32_t legs_up;
+    uint32_t legs;            /* meant to be up */
+    uint32_t legs_up;         /* one more while a successor takes over */
     bool ever_leased;
     /* account streams: no event yet on this socket; the lease rests on key and pong alone */
     bool unproven;

@@ -119,6 +119,8 @@ struct carrier {
     uint32_t acks;
     uint32_t first_leg;
     uint32_t leg_count;
+    bool
+        is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;
     bool stall_pending; /* our stall is over, but no drained pass has been seen since */
     struct lagging lagging;

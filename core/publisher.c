@@ -66,6 +66,7 @@ void publisher_detail(struct publisher *publisher, uint32_t stream, const struct
         .legs_up = view->legs_up,
         .open_faults = view->open_faults,
         .lapsed_since_mono_ns = view->lapsed_since_ns,
+        .unproven = view->unproven ? 1U : 0U,
     };
     slot_write((uint64_t *)&publisher->details[stream], (const uint64_t *)&detail, DETAIL_WORDS);
 }

@@ -39,6 +39,8 @@ RULES = (
      "the configuration starts nothing and needs no transport"),
     (r"sentinel/rest\.c", r"(sentinel|feeds|core|flatline)/.*", LIBC + r"|libwebsockets\.h",
      "the only room here that knows libwebsockets"),
+    (r"sentinel/thread\.c", r"(sentinel|core)/.*", LIBC + r"|openssl/crypto\.h",
+     "counts what OpenSSL allocates on our threads, and knows no more of it"),
     (r"sentinel/.*", r"(sentinel|feeds|core|flatline)/.*", LIBC + r"|jansson\.h", "the sentinel wires rooms"),
     (r"tools/(cli_(?!replay)\w*|cli|flatline|flatline_commands)\.[ch]", r"tools/(cli|flatline_commands|init_text)\.h|flatline/.*",
      LIBC + r"|jansson\.h", "the reader commands live on what users get: include/ alone"),

@@ -46,6 +46,12 @@ static inline uint32_t plan_line_of(uint32_t slot)
     return slot / PLAN_SLOTS_PER_LINE;
 }
 
+/* The first slot of a line carries it; the others are for successors. */
+static inline bool plan_is_spare(uint32_t slot)
+{
+    return slot % PLAN_SLOTS_PER_LINE != 0;
+}
+
 /** Makes the plan. Returns 0, -ENOMEM, or -EINVAL with a sentence in error_text (a stream that
  *  fits no request). */
 int plan_create(const struct config *config,

@@ -65,6 +65,7 @@ static void json_detail(json_t *object, const struct flatline_detail *detail, ui
     cli_json_word(object, "ask_e8", (uint64_t)detail->ask_e8);
     cli_json_word(object, "legs", detail->legs);
     cli_json_word(object, "legs_up", detail->legs_up);
+    (void)json_object_set_new(object, "unproven", json_boolean(detail->unproven != 0));
 }
 
 static json_t *json_stream(const struct flatline *reader, uint32_t index, uint64_t now_ns)
@@ -183,7 +184,11 @@ static void print_streams(const struct flatline *reader, uint64_t now_ns)
         cli_age_text(snapshot.detail.last_recv_mono_ns, now_ns, age);
         cli_span_text((int64_t)snapshot.detail.excess_lag_ns, lag);
         cli_table_add(table, CLI_PLAIN, "%s", flatline_stream_name(reader, i));
-        cli_table_add(table, cli_why_colour(flatline_why(&stream, now_ns)), "%s", why);
+        cli_table_add(table,
+                      cli_why_colour(flatline_why(&stream, now_ns)),
+                      "%s%s",
+                      why,
+                      snapshot.detail.unproven != 0 ? " (unproven)" : "");
         cli_table_add(table, CLI_PLAIN, "%s", age);
         cli_table_add(table, CLI_PLAIN, "%s", snapshot.detail.last_exch_wall_ns == 0 ? "-" : lag);
         cli_table_add(table, CLI_PLAIN, "%" PRIu64, snapshot.detail.frames);

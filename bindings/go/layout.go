@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x95be9ef17ce03e71
+	layoutHash       = 0x1f6deeee04095739
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -320,9 +320,10 @@ type Detail struct {
 	LegsUp            uint64
 	OpenFaults        uint64
 	LapsedSinceMonoNs uint64
+	Unproven          uint64
 }
 
-const detailWords = 20
+const detailWords = 21
 
 func detailOf(w *[detailWords]uint64) Detail {
 	return Detail{
@@ -346,5 +347,6 @@ func detailOf(w *[detailWords]uint64) Detail {
 		LegsUp:            w[17],
 		OpenFaults:        w[18],
 		LapsedSinceMonoNs: w[19],
+		Unproven:          w[20],
 	}
 }

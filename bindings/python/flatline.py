@@ -53,7 +53,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0x95be9ef17ce03e71
+LAYOUT_HASH = 0x1f6deeee04095739
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -233,6 +233,7 @@ _DETAIL_FIELDS = (
     "legs_up",
     "open_faults",
     "lapsed_since_mono_ns",
+    "unproven",
 )
 _DETAIL_SIGNED = (3, 5, 6)
 # ---- made by bindings/generate.py from docs/layout.json: end ----

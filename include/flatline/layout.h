@@ -298,7 +298,8 @@ struct flatline_detail {
     uint64_t legs_up;
     uint64_t open_faults;
     uint64_t lapsed_since_mono_ns;
-    uint8_t reserved[96];
+    uint64_t unproven;
+    uint8_t reserved[88];
 };
 #define FLATLINE_DETAIL_FIELDS(F)                                                                   \
     F(flatline_detail, sequence, 0, 8, "sequence", "odd while being written")                       \
@@ -317,10 +318,11 @@ struct flatline_detail {
     F(flatline_detail, absurd, 104, 8, "count", "frames whose exchange time was absurd (time_absurd)") \
     F(flatline_detail, lapses, 112, 8, "count", "lapses")                                           \
     F(flatline_detail, lapsed_ns, 120, 8, "ns", "time spent lapsed, finished lapses")               \
-    F(flatline_detail, legs, 128, 8, "count", "connections that carry this stream")                 \
-    F(flatline_detail, legs_up, 136, 8, "count", "of these, up")                                    \
+    F(flatline_detail, legs, 128, 8, "count", "connections meant to carry this stream")                 \
+    F(flatline_detail, legs_up, 136, 8, "count", "connections that carry it now; one more while a successor takes over")                                    \
     F(flatline_detail, open_faults, 144, 8, "bits", "1 << kind for each open fault of this stream or its connections") \
-    F(flatline_detail, lapsed_since_mono_ns, 152, 8, "ns CLOCK_MONOTONIC", "0 = not lapsed")
+    F(flatline_detail, lapsed_since_mono_ns, 152, 8, "ns CLOCK_MONOTONIC", "0 = not lapsed")                       \
+    F(flatline_detail, unproven, 160, 8, "flag", "1: an account stream that has not shown an event on this socket")
 
 /* One connection. Name fixed; words single-writer. */
 struct flatline_connection {

@@ -135,7 +135,7 @@ static bool is_torn(const struct flatline_detail *detail)
 {
     const uint64_t *words = (const uint64_t *)detail;
     bool torn = false;
-    for (size_t i = 2; i < offsetof(struct flatline_detail, reserved) / sizeof(*words); i++) {
+    for (size_t i = 2; i < offsetof(struct flatline_detail, unproven) / sizeof(*words); i++) {
         torn |= words[i] != words[1];
     }
     return torn;

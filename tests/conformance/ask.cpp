@@ -119,7 +119,7 @@ void reattach()
 bool is_torn(const flatline_detail &detail)
 {
     const auto *words = reinterpret_cast<const std::uint64_t *>(&detail);
-    const std::size_t count = offsetof(flatline_detail, reserved) / sizeof(*words);
+    const std::size_t count = offsetof(flatline_detail, unproven) / sizeof(*words);
     return !std::all_of(words + 1, words + count, [=](auto word) { return word == words[1]; });
 }
 

@@ -80,7 +80,7 @@ class Asked:
                 again += 1
                 continue
             snapshots += 1
-            torn += len(set(detail[1:])) != 1
+            torn += len(set(detail[1:-1])) != 1
             changes += detail.frames != last
             last = detail.frames
         return {"snapshots": snapshots, "torn": torn, "again": again, "changes": changes}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * stress_writer.c - publishes one stream as fast as readers can still follow, until standard input ends: the n-th publication has n
- * in every word of its detail slot, and n in both halves of the lone word due_id. Whoever sees two numbers in one copy has a torn
+ * in every word of its detail slot but the flag at its end, and n in both halves of the lone word due_id. Whoever sees two numbers in one copy has a torn
  * read. Says "ok" once there is something to read, and at the end how many there were.
  *
  * usage: stress_writer DIRECTORY NAME

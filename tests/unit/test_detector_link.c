@@ -471,9 +471,29 @@ static void a_notice_nothing_follows_is_forgotten_after_fifteen_minutes(void **s
     rig_stop(&rig);
 }
 
+static void a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_over(void **state)
+{
+    (void)state;
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    start();
+    const uint32_t spare = rig_connection(&rig, 0);
+    const uint32_t stream = rig_stream(&rig, &traits);
+    detector_mark_spare(rig.detector, spare);
+    rig_leg(&rig, stream, 0);
+    rig_leg(&rig, stream, spare);
+    up(&rig, 0, 1, 0, ms(0));
+    assert_int_equal(rig_view(&rig, stream)->legs, 1);
+    assert_int_equal(rig_view(&rig, stream)->legs_up, 1);
+    up(&rig, spare, 1, 0, ms(10));
+    assert_int_equal(rig_view(&rig, stream)->legs, 1);
+    assert_int_equal(rig_view(&rig, stream)->legs_up, 2);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_over),
         cmocka_unit_test(no_lapse_is_found_beyond_the_watermark),
         cmocka_unit_test(a_frame_that_was_still_unread_prevents_the_lapse),
         cmocka_unit_test(a_watermark_of_another_epoch_does_not_count),
