@@ -3,7 +3,7 @@
  * error.c - the texts of the closed enumerations, all from the lists of layout.h and flatline.h,
  * and the layout's hash.
  */
-#include "flatline/flatline.h"
+#include "flatline/engine.h"
 
 #define COUNT_OF(array)                                  (sizeof(array) / sizeof((array)[0]))
 #define NAME_OF(number, name, text)                      [number] = #name,
@@ -102,6 +102,7 @@ struct field_row {
 
 #define FIELD_ROW(record, field, offset, bytes, unit, meaning) {#record, #field, offset, bytes},
 static const struct field_row field_rows[] = {FLATLINE_ALL_FIELDS(FIELD_ROW)};
+static const struct field_row engine_field_rows[] = {FLATLINE_ENGINE_ALL_FIELDS(FIELD_ROW)};
 
 #define FNV_OFFSET 0xcbf29ce484222325ULL
 #define FNV_PRIME  0x100000001b3ULL
@@ -127,14 +128,24 @@ static uint64_t hash_number(uint64_t hash, uint64_t number)
     return hash;
 }
 
-uint64_t flatline_layout_hash(void)
+static uint64_t rows_hash(const struct field_row *rows, size_t count)
 {
     uint64_t hash = FNV_OFFSET;
-    for (size_t i = 0; i < COUNT_OF(field_rows); i++) {
-        hash = hash_text(hash, field_rows[i].record);
-        hash = hash_text(hash, field_rows[i].field);
-        hash = hash_number(hash, field_rows[i].offset);
-        hash = hash_number(hash, field_rows[i].bytes);
+    for (size_t i = 0; i < count; i++) {
+        hash = hash_text(hash, rows[i].record);
+        hash = hash_text(hash, rows[i].field);
+        hash = hash_number(hash, rows[i].offset);
+        hash = hash_number(hash, rows[i].bytes);
     }
     return hash;
+}
+
+uint64_t flatline_layout_hash(void)
+{
+    return rows_hash(field_rows, COUNT_OF(field_rows));
+}
+
+uint64_t flatline_engine_layout_hash(void)
+{
+    return rows_hash(engine_field_rows, COUNT_OF(engine_field_rows));
 }

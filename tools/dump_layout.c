@@ -5,6 +5,7 @@
  * compares them, tests/abi/check_generated.py --write renews them.
  */
 #include "flatline/flatline.h"
+#include "tools/dump_engine_layout.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -362,7 +363,8 @@ static void print_man_faults(void)
         }
         (void)puts(faults[i].keys[0][0] == '\0' ? "no evidence words" : "");
     }
-    (void)puts(".El\n.Sh SEE ALSO\n.Xr flatline 1 ,\n.Xr flatline 3 ,\n.Xr flatlined 8");
+    (void)puts(".El\n.Sh SEE ALSO\n.Xr flatline 1 ,\n.Xr flatline 3 ,\n.Xr flatline_engine 3 "
+               ",\n.Xr flatlined 8");
 }
 
 static int print_man(void)
@@ -385,8 +387,12 @@ int main(int argc, char **argv)
         error = print_markdown();
     } else if (strcmp(what, "man") == 0) {
         error = print_man();
+    } else if (strcmp(what, "engine-json") == 0) {
+        error = dump_engine_json();
+    } else if (strcmp(what, "engine-markdown") == 0) {
+        error = dump_engine_markdown();
     } else {
-        (void)fputs("usage: dump_layout json|markdown|man\n", stderr);
+        (void)fputs("usage: dump_layout json|markdown|man|engine-json|engine-markdown\n", stderr);
         return 2;
     }
     return error != 0 || fflush(stdout) != 0 ? 1 : 0;

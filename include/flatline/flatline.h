@@ -63,7 +63,8 @@ extern "C" {
     E(12, NO_MEMORY, "out of memory")                                                              \
     E(13, PERMISSION, "no permission to read the segment")                                         \
     E(14, SYSTEM, "a system call failed; see errno")                                               \
-    E(15, INVALID, "invalid argument")
+    E(15, INVALID, "invalid argument")                                                             \
+    E(16, IN_USE, "a live engine writes the file of this name")
 #define FLATLINE_ENUM_ERROR(number, name, text) FLATLINE_E_##name = -(number),
 
 enum flatline_error { FLATLINE_ERRORS(FLATLINE_ENUM_ERROR) };
@@ -168,6 +169,17 @@ static inline uint64_t flatline_due_id(const struct flatline_stream *stream)
 {
     /* ORDER segment.due, acquire: pairs with the release in publisher_lease(). */
     return __atomic_load_n(&stream->lease->due_id, __ATOMIC_ACQUIRE);
+}
+
+/** Has the engine what the sentinel has? true iff the stream is fresh and own_last_id, the newest id
+ *  that the engine itself has applied, has reached every id that the sentinel first saw longer ago
+ *  than the stream's allowance.
+ *  Thread-safety: any thread, any process. Cost: flatline_fresh() and one load.
+ */
+static inline bool
+flatline_own_fresh(const struct flatline_stream *stream, uint64_t own_last_id, uint64_t now_mono_ns)
+{
+    return flatline_fresh(stream, now_mono_ns) && own_last_id >= flatline_due_id(stream);
 }
 
 /** Attaches to a segment.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Goal: what is made from layout.h and checked in is current: docs/layout.json, flatline_shm(5), the tables of SHARED-MEMORY.md.
+"""Goal: what is made from layout.h and checked in is current: docs/layout.json, flatline_shm(5), the tables of
+SHARED-MEMORY.md; and the same of engine_layout.h.
 
 Method: runs dump_layout and compares; --write renews the files instead.
 usage: check_generated.py DUMP_LAYOUT SOURCE_DIR [--write]
@@ -18,13 +19,19 @@ def made(program, what):
 
 def main():
     program, top = sys.argv[1], pathlib.Path(sys.argv[2])
-    page = top / "docs/SHARED-MEMORY.md"
-    before, rest = page.read_text().split(BEGIN)
-    _, after = rest.split(END)
+
+    def told(page, what):
+        """The page with the table between its marks made anew."""
+        before, rest = page.read_text().split(BEGIN)
+        return before + BEGIN + made(program, what) + END + rest.split(END)[1]
+
+    page, engine_page = top / "docs/SHARED-MEMORY.md", top / "docs/ENGINE.md"
     wanted = {
         top / "docs/layout.json": made(program, "json"),
         top / "docs/man/flatline_shm.5": made(program, "man"),
-        page: before + BEGIN + made(program, "markdown") + END + after,
+        page: told(page, "markdown"),
+        top / "docs/engine_layout.json": made(program, "engine-json"),
+        engine_page: told(engine_page, "engine-markdown"),
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:

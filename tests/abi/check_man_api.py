@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Goal: flatline(3) and flatline.h name the same functions and the same errors, and the page's example compiles.
+"""Goal: flatline(3) and flatline.h, flatline_engine(3) and engine.h name the same functions and errors; their examples compile.
 
 Method: functions declared or defined in the header against the .Fn lines of the page's SYNOPSIS; the example is compiled with
 warnings as errors.
@@ -37,12 +37,17 @@ def main():
     page = (top / "docs/man/flatline.3").read_text()
     declared = set(re.findall(r"^(?:[a-z].*?\b)?(flatline_[a-z_]+)\(", header, re.M))
     synopsis = set(re.findall(r"^\.Fn (flatline_[a-z_]+)", section(page, "SYNOPSIS"), re.M))
+    engine_header = without_comments((top / "include/flatline/engine.h").read_text())
+    engine_page = (top / "docs/man/flatline_engine.3").read_text()
+    engine_declared = set(re.findall(r"^(?:[a-z].*?\b)?(flatline_[a-z_]+)\(", engine_header, re.M))
+    engine_synopsis = set(re.findall(r"^\.Fn (flatline_[a-z_]+)", section(engine_page, "SYNOPSIS"), re.M))
     errors = set(re.findall(r"E\(\d+, ([A-Z_]+),", header))
     told_errors = set(re.findall(r"^\.It Er FLATLINE_E_([A-Z_]+)", page, re.M))
     found = [f"{name}: in flatline.h, not in flatline(3)" for name in sorted(declared - synopsis)]
     found += [f"{name}: in flatline(3), not in flatline.h" for name in sorted(synopsis - declared)]
     found += [f"FLATLINE_E_{name}: in only one of flatline.h and flatline(3)" for name in sorted(errors ^ told_errors)]
-    found += [compile_example(page, top, compiler)]
+    found += [f"{name}: in only one of engine.h and flatline_engine(3)" for name in sorted(engine_declared ^ engine_synopsis)]
+    found += [compile_example(page, top, compiler), compile_example(engine_page, top, compiler)]
     if len(declared) < 20:
         found.append("the header's functions were not recognized")
     found = [problem for problem in found if problem]
