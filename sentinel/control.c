@@ -95,11 +95,11 @@ venue_init(struct control *control, uint32_t index, char *error_text, size_t err
     result =
         rest_add_venue(control->rest, index, config->rest_url, config->address, config->ca_file);
     if (result != 0) {
-        (void)snprintf(error_text,
-                       error_text_bytes,
-                       "%s: cannot use the URL %s",
-                       facts->name,
-                       config->rest_url);
+        const char *what = result == -ENOENT
+                               ? "no certificates to trust (package ca-certificates?) for"
+                               : "cannot use";
+        (void)snprintf(
+            error_text, error_text_bytes, "%s: %s %s", facts->name, what, config->rest_url);
         return result;
     }
     time_init(venue, clock_mono_ns());

@@ -252,6 +252,7 @@ static void slot_finish(struct ingest *ingest, struct ingest_slot *slot)
         slot->ended = true;
         (void)epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection_fd(slot->connection), NULL);
     }
+    /* Now, not the pass's stamp: the frames read before the end carry later ones. */
     const uint64_t now = clock_mono_ns();
     stall_look(ingest, now);
     if (!stall_report(ingest) || !slot_report_end(slot, now)) {

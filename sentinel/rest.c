@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HOST_BYTES     256U
 #define PATH_BYTES     512U
@@ -367,20 +368,19 @@ int rest_add_venue(
         return -EINVAL;
     }
     struct rest_venue *to = &rest->venues[venue];
-    /* "127.0.0.1:9443" names the WebSocket's port as well; only the host part means us */
-    (void)snprintf(to->address, sizeof(to->address), "%s", address != NULL ? address : "");
-    char *colon = strrchr(to->address, ':');
-    if (colon != NULL && strchr(to->address, ':') == colon) {
-        *colon = '\0';
+    const char *trusted = ca_file != NULL ? ca_file : SYSTEM_CA_FILE;
+    if (access(trusted, R_OK) != 0) {
+        return -ENOENT;
     }
+    (void)snprintf(to->address, sizeof(to->address), "%s", address != NULL ? address : "");
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = PROTOCOLS,
         .vhost_name = to->host,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                    (ca_file != NULL ? LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS : 0U),
-        .client_ssl_ca_filepath = ca_file != NULL ? ca_file : SYSTEM_CA_FILE,
-        .http_proxy_address = "", /* else the environment's http_proxy is obeyed */
+        .client_ssl_ca_filepath = trusted, /* never none: then it looks in ../share */
+        .http_proxy_address = "",          /* else the environment's http_proxy is obeyed */
         .connect_timeout_secs = TIMEOUT_S,
         .timeout_secs = TIMEOUT_S,
         .gid = -1,

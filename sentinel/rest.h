@@ -53,7 +53,7 @@ void rest_destroy(struct rest *rest);
 
 /** Says where venue is: url `https://host[:port]`, address to connect to instead of resolving
  *  (NULL: resolve), ca_file (NULL: the system's store). Returns 0, -EINVAL a URL of another
- *  shape, -ENOMEM (or a CA file that cannot be read). */
+ *  shape, -ENOENT the CA file cannot be read, -ENOMEM. */
 int rest_add_venue(
     struct rest *rest, uint32_t venue, const char *url, const char *address, const char *ca_file);
 

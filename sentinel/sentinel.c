@@ -283,6 +283,10 @@ threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error
     for (size_t i = 0; i < PART_COUNT; i++) {
         const int result = thread_start(
             &sentinel->threads[i], parts[i].name, parts[i].cpu, parts[i].body, parts[i].user);
+        if (result == -EINVAL && error_text_bytes > 0) {
+            (void)snprintf(
+                error_text, error_text_bytes, "%s: no CPU %d here", parts[i].name, parts[i].cpu);
+        }
         if (result != 0) {
             return fail(error_text, error_text_bytes, result, parts[i].name);
         }
