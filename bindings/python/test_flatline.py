@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Goal: what the conformance tests cannot see from outside: exceptions, closing, handles shared by threads.
+
+Method: golden segments under a name of their own, changed by rename as the sentinel does. ctest `bindings.python`.
+"""
+import pathlib
+import shutil
+import tempfile
+import threading
+import unittest
+
+import flatline
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/data/segments"
+BOOK = "binance-usdm/BTCUSDT/depth@100ms"
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="flatline-python-")
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name, "segment")
+        self.place("running.bin")
+
+    def place(self, golden):
+        shutil.copyfile(GOLDEN / golden, self.path.with_suffix(".tmp"))
+        self.path.with_suffix(".tmp").rename(self.path)
+
+    def test_an_error_says_which_and_where(self):
+        with self.assertRaises(flatline.Error) as caught:
+            flatline.attach("/nonexistent/segment")
+        self.assertIs(caught.exception.code, flatline.Code.NO_FILE)
+        self.assertIn("/nonexistent/segment", str(caught.exception))
+        for name in ("", "a\0b", "x" * 5000):
+            with self.assertRaises(flatline.Error) as caught:
+                flatline.attach(name)
+            self.assertIs(caught.exception.code, flatline.Code.INVALID)
+
+    def test_an_unknown_name_is_a_lookup_error_that_suggests(self):
+        with flatline.attach(self.path) as reader, self.assertRaises(LookupError) as caught:
+            reader.gate("fersh")
+        self.assertEqual(caught.exception.nearest, "fresh")
+
+    def test_a_handle_of_a_closed_reader_raises_and_does_not_crash(self):
+        with flatline.attach(self.path) as reader:
+            stream, gate = reader.stream(BOOK), reader.gate("fresh")
+            self.assertTrue(stream.fresh(1_100_000_000) and gate.fresh(1_100_000_000))
+        for look in (stream.fresh, stream.look, stream.snapshot, gate.fresh, gate.why):
+            self.assertRaises(ValueError, look)
+
+    def test_a_handle_keeps_its_reader(self):
+        gate = flatline.attach(self.path).gate("fresh")
+        self.assertTrue(gate.fresh(1_100_000_000))
+
+    def test_an_old_handle_stays_readable_and_a_shared_one_moves_whole(self):
+        with flatline.attach(self.path) as reader:
+            old, shared = reader.stream(BOOK), reader.stream(BOOK)
+            self.place("successor.bin")
+            seen = set()
+
+            def look():
+                for _ in range(200):
+                    seen.add((shared.look(), shared.due_id))
+
+            threads = [threading.Thread(target=look) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(seen, {(False, 99)})
+            self.assertEqual((reader.epoch, old.due_id), (2, 2**53))
+
+    def test_a_fault_of_a_newer_sentinel_is_its_number(self):
+        with flatline.attach(self.path) as reader:
+            revoked = reader.stream("okx/ETH-USDT/books")
+            self.assertIs(revoked.revoked_by, flatline.Fault.DOWN)
+            lease = reader._view.place(flatline._SECTION_LEASES, reader.streams.index(revoked.name))
+            with self.path.open("r+b") as file:
+                file.seek(lease + flatline._LEASE_REVOKED_BY)
+                file.write((4711).to_bytes(8, "little"))
+            self.assertEqual(revoked.revoked_by, 4711)
+
+
+if __name__ == "__main__":
+    unittest.main()
