@@ -109,6 +109,7 @@ const (
 	ErrPermission    Error = 13
 	ErrSystem        Error = 14
 	ErrInvalid       Error = 15
+	ErrInUse         Error = 16
 )
 
 var errorNames = [...]string{
@@ -127,6 +128,7 @@ var errorNames = [...]string{
 	13: "PERMISSION",
 	14: "SYSTEM",
 	15: "INVALID",
+	16: "IN_USE",
 }
 
 var errorMeanings = [...]string{
@@ -145,6 +147,7 @@ var errorMeanings = [...]string{
 	13: "no permission to read the segment",
 	14: "a system call failed; see errno",
 	15: "invalid argument",
+	16: "a live engine writes the file of this name",
 }
 
 // Why is why a stream or a gate is, or is not, fresh.

@@ -175,6 +175,7 @@ class Code(_Meant):
     PERMISSION = (13, "no permission to read the segment")
     SYSTEM = (14, "a system call failed; see errno")
     INVALID = (15, "invalid argument")
+    IN_USE = (16, "a live engine writes the file of this name")
 
 
 class Fault(enum.IntEnum):
