@@ -35,6 +35,7 @@ struct capture *capture_open(const char *path)
     struct capture *capture = allocate(sizeof(*capture));
     capture->file = file;
     capture->packed = allocate(CHUNK_BYTES);
+    text_add(&capture->plain, "");
     if (got == sizeof(head) && memcmp(head, zstd_magic, sizeof(head)) == 0) {
         capture->zstd = ZSTD_createDStream();
     }
@@ -93,9 +94,9 @@ static void capture_compact(struct capture *capture)
 static char *capture_line(struct capture *capture, size_t *ret_bytes)
 {
     for (;;) {
-        char *start = capture->plain.bytes == NULL ? NULL : capture->plain.bytes + capture->used;
+        char *start = capture->plain.bytes + capture->used;
         const size_t left = capture->plain.size_bytes - capture->used;
-        char *end = left == 0 ? NULL : memchr(start, '\n', left);
+        char *end = memchr(start, '\n', left);
         if (end != NULL) {
             *end = '\0';
             *ret_bytes = (size_t)(end - start);

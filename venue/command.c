@@ -37,7 +37,7 @@ static bool split(const char *line, struct command *command)
     if (strlen(line) >= sizeof(command->storage)) {
         return false;
     }
-    (void)strcpy(command->storage, line);
+    memcpy(command->storage, line, strlen(line) + 1);
     while ((at = strtok_r(rest, " \t\r\n", &rest)) != NULL) {
         if (command->count == COMMAND_WORDS_MAX) {
             return false;

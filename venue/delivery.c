@@ -9,7 +9,6 @@
 #include "venue/quirk.h"
 #include "venue/replay.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,7 @@ static void wire_name(struct topic *topic, const char *symbol, const char *chann
     }
     (void)snprintf(topic->wire_name, sizeof(topic->wire_name), "%s@%s", symbol, channel);
     for (size_t i = 0; i < strlen(symbol); i++) {
-        topic->wire_name[i] = (char)tolower((unsigned char)topic->wire_name[i]);
+        topic->wire_name[i] = lower_case(topic->wire_name[i]);
     }
 }
 
@@ -44,7 +43,7 @@ exchange_topic(struct exchange *exchange, enum venue venue, const char *symbol, 
         }
     }
     struct topic *topic = allocate(sizeof(*topic));
-    (void)strcpy(topic->name, name);
+    memcpy(topic->name, name, sizeof(topic->name));
     topic->venue = venue;
     topic->serving = channel_rule(venue, symbol, channel, &rule) ? rule.serving : SERVES_NONE;
     topic->is_replayed = replay_has(exchange->replays, name);

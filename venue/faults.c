@@ -30,7 +30,7 @@ bool target_parse(const char *text, struct target *ret_target)
         if (target.connection_id == 0 || end == NULL || *end != '\0') {
             return false;
         }
-        (void)strcpy(target.pattern, text);
+        memcpy(target.pattern, text, strlen(text) + 1);
         *ret_target = target;
         return true;
     }

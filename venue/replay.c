@@ -88,7 +88,7 @@ static void list_streams(struct replay *replay)
         name_of(replay->venue, &frame, name);
         if (replay_stream(replay, name) == NULL) {
             struct replayed *stream = allocate(sizeof(*stream));
-            (void)strcpy(stream->name, name);
+            memcpy(stream->name, name, sizeof(stream->name));
             (void)snprintf(stream->connection, sizeof(stream->connection), "%s", line.connection);
             stream->next = replay->streams;
             replay->streams = stream;

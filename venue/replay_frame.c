@@ -4,7 +4,6 @@
  */
 #include "venue/replay.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -33,10 +32,10 @@ bool replay_venue_of(const char *frame, enum venue *ret_venue)
     return true;
 }
 
-static void upper_case(char *text)
+static void text_upper(char *text)
 {
     for (; *text != '\0'; text++) {
-        *text = (char)toupper((unsigned char)*text);
+        *text = upper_case(*text);
     }
 }
 
@@ -67,12 +66,12 @@ static bool parse_combined(char *frame, size_t frame_bytes, struct replay_frame 
     }
     char *at = memchr(name, '@', (size_t)(end - name));
     if (*name == '!') {
-        (void)strcpy(ret->symbol, "*");
+        memcpy(ret->symbol, "*", 2);
         at = name;
     } else if (at == NULL || !fits(ret->symbol, SYMBOL_BYTES, name, (size_t)(at - name))) {
         return false;
     }
-    upper_case(ret->symbol);
+    text_upper(ret->symbol);
     ret->payload = end + sizeof(middle) - 1;
     ret->payload_bytes = frame_bytes - (size_t)(ret->payload - frame) - 1;
     return fits(ret->channel, CHANNEL_BYTES, at + 1, (size_t)(end - at - 1));

@@ -109,9 +109,12 @@ static const struct binance_row BINANCE_ROWS[] = {
 /* "100ms" and "1s" after the last '@': the speed, in ms. 0 for anything else. */
 static uint32_t speed_ms(const char *text)
 {
-    char *end;
-    const unsigned long number = isdigit((unsigned char)*text) ? strtoul(text, &end, 10) : 0;
-    if (!isdigit((unsigned char)*text) || number > 10000) {
+    char *end = NULL;
+    if (!isdigit((unsigned char)*text)) {
+        return 0;
+    }
+    const unsigned long number = strtoul(text, &end, 10);
+    if (number > 10000) {
         return 0;
     }
     if (strcmp(end, "ms") == 0) {
@@ -128,7 +131,7 @@ binance_split(const char *channel, char base[CHANNEL_BYTES], unsigned *levels, u
     if (strlen(channel) >= CHANNEL_BYTES) {
         return false;
     }
-    (void)strcpy(base, channel);
+    memcpy(base, channel, strlen(channel) + 1);
     char *at = strrchr(base, '@');
     *speed = at == NULL ? 0 : speed_ms(at + 1);
     if (*speed != 0) {

@@ -30,6 +30,17 @@ enum serving {
     SERVES_NONE
 };
 
+/* Of ASCII letters, whatever the locale. */
+static inline char upper_case(char letter)
+{
+    return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+}
+
+static inline char lower_case(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
 /* Venues stamp milliseconds. */
 static inline uint64_t wall_ms(uint64_t wall_ns)
 {

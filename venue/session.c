@@ -43,17 +43,17 @@ static bool binance_name(const char *text, char symbol[SYMBOL_BYTES], char chann
         return false;
     }
     if (text[0] == '!') {
-        (void)strcpy(symbol, "*");
+        memcpy(symbol, "*", 2);
         return text[1] != '\0' && snprintf(channel, CHANNEL_BYTES, "%s", text + 1) < CHANNEL_BYTES;
     }
     if (at == NULL || at == text || at[1] == '\0' || (size_t)(at - text) >= SYMBOL_BYTES) {
         return false;
     }
     for (const char *c = text; c < at; c++) {
-        if (isupper((unsigned char)*c)) {
+        if (lower_case(*c) != *c) {
             return false; /* spot docs: all symbols for streams are lowercase */
         }
-        symbol[c - text] = (char)toupper((unsigned char)*c);
+        symbol[c - text] = upper_case(*c);
     }
     symbol[at - text] = '\0';
     return snprintf(channel, CHANNEL_BYTES, "%s", at + 1) < CHANNEL_BYTES;

@@ -122,7 +122,7 @@ session_open(struct exchange *exchange, enum venue venue, const struct upgrade *
 {
     struct connection *connection =
         connection_open(exchange, venue, upgrade->serving, upgrade->is_combined);
-    (void)strcpy(connection->listen_key, upgrade->listen_key);
-    (void)strcpy(connection->events, upgrade->events);
+    memcpy(connection->listen_key, upgrade->listen_key, sizeof(connection->listen_key));
+    memcpy(connection->events, upgrade->events, sizeof(connection->events));
     return connection;
 }
