@@ -19,6 +19,7 @@ command_main faults_command;
 command_main dump_command;
 command_main replay_command;
 command_main tune_command;
+command_main doctor_command;
 
 struct command {
     const char *name;
@@ -41,6 +42,7 @@ struct command {
     C("replay",                                                                                    \
       "recorded frames through codec and detector: what would have been found",                    \
       replay_command)                                                                              \
-    C("tune", "what stale_after each stream of some recordings wants", tune_command)
+    C("tune", "what stale_after each stream of some recordings wants", tune_command)               \
+    C("doctor", "what host, segment and venues lack, and the command that mends it", doctor_command)
 
 #endif
