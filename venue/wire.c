@@ -233,6 +233,25 @@ static int on_confirm_upgrade(struct lws *wsi)
     return result;
 }
 
+static bool is_on(const struct connection *connection, enum fault_kind kind)
+{
+    return faults_on_connection(&connection->exchange->faults,
+                                kind,
+                                connection->id,
+                                connection->venue,
+                                connection->serving) != NULL;
+}
+
+/* A route's fault is a newcomer's as well. */
+static void adopt_faults(struct connection *connection)
+{
+    connection->is_fragmenting = is_on(connection, FAULT_FRAGMENT);
+    connection->is_blackholed = is_on(connection, FAULT_BLACKHOLE);
+    if (connection->is_blackholed) {
+        transport_read(connection, false);
+    }
+}
+
 static int on_established(struct lws *wsi)
 {
     struct upgrade upgrade;
@@ -248,9 +267,7 @@ static int on_established(struct lws *wsi)
         struct connection *connection = session_open(server->exchange, venue, &upgrade);
         connection->wire = wsi;
         lws_set_opaque_user_data(wsi, connection);
-        const struct fault *fragment = faults_on_connection(
-            &server->exchange->faults, FAULT_FRAGMENT, connection->id, venue, connection->serving);
-        connection->is_fragmenting = fragment != NULL;
+        adopt_faults(connection);
         session_url_streams(connection, upgrade.streams);
         server_rearm(server);
     }

@@ -330,6 +330,9 @@ async def a_black_hole_answers_nothing_and_then_everything(venue):
             pass
         pong = await usdm.ping()
         assert await silent_for(usdm, 0.2) is None and not pong.done()
+        async with venue.connect(USDM, f"/public/ws/{BBO}") as newcomer:
+            assert await silent_for(newcomer, 0.1) is None
+            await heard(newcomer)
         deadline = time.monotonic() + SECONDS
         while not pong.done():  # it stands in line behind the data
             await heard(usdm)
