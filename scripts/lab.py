@@ -144,7 +144,7 @@ class Lab:
         return process
 
     def command(self, text):
-        """One command to the venue's control socket; returns the time it took effect."""
+        """One command to the venue's control socket; returns a time just before it took effect."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
             control.settimeout(STOP_SECONDS)
             control.connect(self.venue["control"])

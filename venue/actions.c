@@ -71,9 +71,10 @@ static void line_again(const struct command *command, bool is_end, char line[COM
     }
 }
 
-static void answer_stamp(struct text *answer)
+/* The moment before the deed, so that nobody can have noticed it earlier. */
+static void answer_stamp(struct text *answer, uint64_t at_mono_ns)
 {
-    text_addf(answer, " mono_ns=%" PRIu64, clock_mono_ns());
+    text_addf(answer, " mono_ns=%" PRIu64, at_mono_ns);
 }
 
 void actions_do(struct actions *actions, const char *line, struct text *answer, bool *ret_quits)
@@ -91,7 +92,7 @@ void actions_do(struct actions *actions, const char *line, struct text *answer, 
         line_again(&command, false, later);
         pending_add(actions, now_ns + command.after_ns, later);
         text_add(answer, "ok later");
-        answer_stamp(answer);
+        answer_stamp(answer, now_ns);
         return;
     }
     if (command.for_ns > 0 && !verb_can_end(command.words[0])) {
@@ -112,7 +113,7 @@ void actions_do(struct actions *actions, const char *line, struct text *answer, 
         line_again(&command, true, later);
         pending_add(actions, now_ns + command.for_ns, later);
     }
-    answer_stamp(answer);
+    answer_stamp(answer, now_ns);
 }
 
 uint64_t actions_tick(struct actions *actions, bool *ret_quits)

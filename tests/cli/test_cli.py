@@ -96,7 +96,7 @@ class Usage(Reader):
         }
         _, text, _ = self.run_flatline("--help", segment=False)
         for command in re.findall(r"^  (\w+)", text, re.M):
-            if command in ("replay", "init"):
+            if command in ("replay", "tune", "init"):
                 continue  # they read no segment
             for content, said in cases.items():
                 if content is None:
