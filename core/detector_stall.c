@@ -43,6 +43,12 @@ static void stall_raise(
                                 .onset_ns = start_ns,
                                 .at_ns = at_ns,
                                 .evidence = {gap_ns, detector->policy.self_stall_after_ns, thread}};
+    if (detector->stall.id != 0 && detector->stall_clear_ns <= at_ns) {
+        /* We slept through the end of the last one: this is another, not the same going on. */
+        const uint64_t over_ns =
+            start_ns < detector->stall_clear_ns ? start_ns : detector->stall_clear_ns;
+        fault_clear(detector, &detector->stall, over_ns);
+    }
     detector->totals.stalls++;
     detector->stall_start_ns = start_ns;
     detector->stall_end_ns = at_ns > detector->stall_end_ns ? at_ns : detector->stall_end_ns;

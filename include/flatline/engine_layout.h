@@ -31,8 +31,8 @@
 #define FLATLINE_ENGINE_PAIRS      64U           /* orders whose report may be awaited at a time */
 
 /* A beat is late after the longer of this and three declared intervals. */
-#define FLATLINE_ENGINE_BEAT_LEAST_NS 250000000ULL
-#define FLATLINE_ENGINE_BEAT_TIMES    3U
+#define FLATLINE_ENGINE_BEAT_LEAST_NS   250000000ULL
+#define FLATLINE_ENGINE_BEAT_TIMES      3U
 #define FLATLINE_ENGINE_INTERVAL_MAX_NS (3600ULL * 1000000000ULL)
 
 /* A table keeps a row a line, however long. */

@@ -53,6 +53,17 @@ static void a_stall_is_a_fault_of_the_host_and_clears_after_a_second_without_ano
     rig_stop(&rig);
 }
 
+static void a_long_stall_soon_after_a_short_one_is_a_fault_of_its_own(void **state)
+{
+    (void)state;
+    start_with(0);
+    stall(&rig, ms(100), ms(160));
+    stall(&rig, ms(500), ms(5500));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 2);
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_SELF_STALL)->cleared_ns, ms(500));
+    rig_stop(&rig);
+}
+
 static void a_stall_never_extends_a_lease(void **state)
 {
     (void)state;
@@ -374,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stall_is_a_fault_of_the_host_and_clears_after_a_second_without_another),
+        cmocka_unit_test(a_long_stall_soon_after_a_short_one_is_a_fault_of_its_own),
         cmocka_unit_test(a_stall_never_extends_a_lease),
         cmocka_unit_test(
             silence_over_our_stall_proves_nothing_and_counts_again_from_the_first_drained_pass),
