@@ -22,9 +22,10 @@ struct flatline_sentinel;
 
 /** Starts a sentinel from a YAML configuration file (flatlined.conf(5)).
  *
- *  config_path     file to read; all of it is checked before anything starts ret_sentinel
- *  written on success only error_text      on failure, one or more lines for people
- *  (`file:line:col: ...` for the configuration); may be NULL
+ *  config_path     file to read; all of it is checked before anything starts
+ *  ret_sentinel    written on success only
+ *  error_text      on failure, one or more lines for people (`file:line:col: ...` for the
+ *                  configuration); may be NULL
  *
  *  Returns 0; -EINVAL the configuration is wrong; -EEXIST another sentinel owns the segment; other
  *  -errno. Returns once the segment is published and the threads run; leases come as data does.

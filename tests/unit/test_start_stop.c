@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal: a sentinel inside somebody else's process leaves nothing behind - no descriptor, no thread,
+ * no memory, no signal disposition. Method: twenty lives in one process against ports nobody
+ * listens on; the address sanitizer, where built in, counts the memory.
+ */
+#include <flatline/flatline.h>
+#include <flatline/sentinel.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after the headers it needs */
+
+#define LIVES 20
+
+static char folder[] = "/tmp/flatline-start-stop-XXXXXX";
+static char config[128];
+static char segment[128];
+
+static unsigned entries_of(const char *path)
+{
+    unsigned count = 0;
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    while (readdir(directory) != NULL) {
+        count++;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+static int folder_make(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    (void)snprintf(config, sizeof(config), "%s/flatlined.yaml", folder);
+    (void)snprintf(segment, sizeof(segment), "%s/flatline", folder);
+    FILE *file = fopen(config, "w");
+    if (file == NULL) {
+        return -1;
+    }
+    (void)fprintf(file,
+                  "streams: [binance-usdm/BTCUSDT/depth@100ms, okx/BTC-USDT/books]\n"
+                  "venues:\n"
+                  "  binance-usdm: {ws: \"wss://127.0.0.1:1\", rest: \"https://127.0.0.1:1\"}\n"
+                  "  okx: {ws: \"wss://127.0.0.1:1\", rest: \"https://127.0.0.1:1\"}\n"
+                  "segment: {directory: %s, name: flatline}\n",
+                  folder);
+    return fclose(file);
+}
+
+static int folder_remove(void **state)
+{
+    (void)state;
+    char lock[128];
+    (void)snprintf(lock, sizeof(lock), "%s/flatline.lock", folder);
+    (void)unlink(config);
+    (void)unlink(segment);
+    (void)unlink(lock);
+    return rmdir(folder);
+}
+
+static void live_once(void)
+{
+    char why[512] = "";
+    char line[256];
+    struct flatline_sentinel *sentinel = NULL;
+    struct flatline *reader = NULL;
+    const struct timespec while_dialling = {0, 15000000};
+    const int result = flatline_start(config, &sentinel, why, sizeof(why));
+    if (result != 0) {
+        fail_msg("%s: %s", flatline_strerror(result), why);
+    }
+    assert_int_equal(flatline_attach(segment, &reader), 0);
+    (void)nanosleep(&while_dialling, NULL);
+    while (flatline_take_log(sentinel, line, sizeof(line))) {
+    }
+    flatline_detach(reader);
+    flatline_stop(sentinel);
+}
+
+static void twenty_lives_in_one_process_leave_no_descriptor_and_no_thread(void **state)
+{
+    (void)state;
+    live_once(); /* what OpenSSL and libwebsockets keep for the process they take once */
+    const unsigned descriptors = entries_of("/proc/self/fd");
+    const unsigned threads = entries_of("/proc/self/task");
+    for (unsigned i = 0; i < LIVES; i++) {
+        live_once();
+    }
+    assert_int_equal(entries_of("/proc/self/fd"), descriptors);
+    assert_int_equal(entries_of("/proc/self/task"), threads);
+}
+
+static void a_start_that_fails_leaves_no_descriptor(void **state)
+{
+    (void)state;
+    char why[512];
+    struct flatline_sentinel *sentinel = NULL;
+    struct flatline_sentinel *second = NULL;
+    assert_int_equal(flatline_start(config, &sentinel, why, sizeof(why)), 0);
+    const unsigned descriptors = entries_of("/proc/self/fd");
+    const unsigned threads = entries_of("/proc/self/task");
+    for (unsigned i = 0; i < LIVES; i++) {
+        assert_int_equal(flatline_start(config, &second, why, sizeof(why)), -EEXIST);
+        assert_null(second);
+    }
+    /* the first may have opened or closed a socket of a dial meanwhile: two lines, two names */
+    assert_in_range(entries_of("/proc/self/fd"), descriptors - 6, descriptors + 6);
+    assert_int_equal(entries_of("/proc/self/task"), threads);
+    flatline_stop(sentinel);
+}
+
+static void on_pipe(int number)
+{
+    (void)number;
+}
+
+static void the_process_keeps_its_own_sigpipe(void **state)
+{
+    (void)state;
+    struct sigaction mine = {.sa_handler = on_pipe};
+    struct sigaction before;
+    struct sigaction now;
+    assert_int_equal(sigaction(SIGPIPE, &mine, &before), 0);
+    char why[512];
+    struct flatline_sentinel *sentinel = NULL;
+    assert_int_equal(flatline_start(config, &sentinel, why, sizeof(why)), 0);
+    assert_int_equal(sigaction(SIGPIPE, NULL, &now), 0);
+    assert_ptr_equal(now.sa_handler, on_pipe);
+    flatline_stop(sentinel);
+    assert_int_equal(sigaction(SIGPIPE, &before, &now), 0);
+    assert_ptr_equal(now.sa_handler, on_pipe);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(twenty_lives_in_one_process_leave_no_descriptor_and_no_thread),
+        cmocka_unit_test(a_start_that_fails_leaves_no_descriptor),
+        cmocka_unit_test(the_process_keeps_its_own_sigpipe),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
