@@ -4,6 +4,7 @@
 Everything a lab starts it also stops, by pid, on leaving its `with` block. Times are CLOCK_MONOTONIC nanoseconds, the
 clock of the segment, of the venue's control socket and of time.monotonic_ns() alike.
 """
+import ctypes
 import json
 import os
 import pathlib
@@ -17,6 +18,10 @@ import time
 
 START_SECONDS = 20
 STOP_SECONDS = 5
+
+
+class LabSkip(Exception):
+    """This machine does not let the laboratory do what the test needs."""
 
 
 class LabError(Exception):
@@ -58,6 +63,28 @@ class Process:
 
     def text(self):
         return self.log.read_text(errors="replace")
+
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WAIT_ALL = 0x40000000  # __WALL: threads too
+
+
+def stop_thread(pid, name, seconds):
+    """Stops one thread of a process alone, as a hypervisor stops one virtual CPU; returns when it was stopped."""
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    found = [int(t.name) for t in tasks.iterdir() if (t / "comm").read_text().strip() == name]
+    if not found:
+        raise LabError(f"process {pid} has no thread {name}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(PTRACE_SEIZE, found[0], None, None) != 0:
+        raise LabSkip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    libc.ptrace(PTRACE_INTERRUPT, found[0], None, None)
+    os.waitpid(found[0], WAIT_ALL)
+    start_ns = time.monotonic_ns()
+    time.sleep(seconds)
+    libc.ptrace(PTRACE_DETACH, found[0], None, None)
+    return start_ns
 
 
 class Watch:
@@ -116,6 +143,7 @@ class Lab:
         self.processes = []
         self.watches = []
         self.venue = None
+        self.venue_options = ""  # of each venue in the configuration, e.g. "max_age: 2s"
 
     def __enter__(self):
         return self
@@ -165,9 +193,10 @@ class Lab:
 
     def venues_yaml(self, venues):
         lines = ["venues:"]
+        more = f", {self.venue_options}" if self.venue_options else ""
         for name in venues:
             urls = self.venue["venues"][name]
-            lines.append(f'  {name}: {{ws: "{urls["ws"]}", rest: "{urls["rest"]}", ca_file: "{self.venue["ca"]}"}}')
+            lines.append(f'  {name}: {{ws: "{urls["ws"]}", rest: "{urls["rest"]}", ca_file: "{self.venue["ca"]}"{more}}}')
         return "\n".join(lines)
 
     def write_config(self, body, venues, name="flatlined.yaml"):
