@@ -29,11 +29,12 @@
 union sink {
     struct flatline_engine_orders orders;
     struct flatline_engine_worker worker;
+};
 
-    struct {
-        struct flatline_engine_latency latency;
-        uint64_t counts[SINK_BUCKETS];
-    } latency;
+/* The same for a latency record, whose bucket_count no other record may write over. */
+struct latency_sink {
+    struct flatline_engine_latency latency;
+    uint64_t counts[SINK_BUCKETS];
 };
 
 struct flatline_engine {
@@ -44,6 +45,7 @@ struct flatline_engine {
     uint64_t large_begin; /* ... and the long ones down from the end */
     pthread_mutex_t lock;
     union sink sink;
+    struct latency_sink latency_sink;
     char path[PATH_MAX];
 };
 
@@ -207,7 +209,7 @@ int flatline_engine_create(const char *segment,
     if (engine == NULL) {
         return FLATLINE_E_NO_MEMORY;
     }
-    engine->sink.latency.latency.bucket_count = SINK_BUCKETS;
+    engine->latency_sink.latency.bucket_count = SINK_BUCKETS;
     int error = path_build(segment, name, engine->path);
     if (error == 0 && is_in_use(engine->path)) {
         error = FLATLINE_E_IN_USE;
@@ -377,7 +379,7 @@ int flatline_declare_latency(struct flatline_engine *engine,
                              uint64_t max_ns,
                              struct flatline_engine_latency **ret_record)
 {
-    void *found = &engine->sink;
+    void *found = NULL;
     int error = FLATLINE_E_INVALID;
     if (max_ns >= LATENCY_UNIT && max_ns <= LATENCY_MAX) {
         const uint64_t buckets = latency_bucket(max_ns / LATENCY_UNIT, LATENCY_BITS) + 1U;
@@ -388,7 +390,7 @@ int flatline_declare_latency(struct flatline_engine *engine,
                                                   buckets * sizeof(uint64_t)};
         error = declare(engine, &wish, &found);
     }
-    *ret_record = found;
+    *ret_record = error == 0 ? found : &engine->latency_sink.latency;
     return error;
 }
 
