@@ -57,13 +57,16 @@ static bool arrays_create(struct detector *detector)
     detector->carriers = calloc(limits->connections_max + 1U, sizeof(*detector->carriers));
     detector->legs = calloc(limits->legs_max + 1U, sizeof(*detector->legs));
     detector->outbox = calloc(detector->outbox_size, sizeof(*detector->outbox));
+    detector->engines =
+        limits->engines_max > 0 ? engines_create(limits->engines_max, limits->gates_max) : NULL;
     detector->changed = calloc(limits->streams_max + 1U, sizeof(*detector->changed));
     return detector->streams != NULL && detector->carriers != NULL && detector->legs != NULL &&
            detector->outbox != NULL && detector->changed != NULL &&
            deadlines_create(&detector->lapses, limits->streams_max) &&
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
-           deadlines_create(&detector->starts, limits->legs_max);
+           deadlines_create(&detector->starts, limits->legs_max) &&
+           (limits->engines_max == 0 || detector->engines != NULL);
 }
 
 struct detector *detector_create(const struct detector_limits *limits,
@@ -93,6 +96,7 @@ void detector_destroy(struct detector *detector)
     if (detector == NULL) {
         return;
     }
+    engines_destroy(detector->engines);
     free(detector->streams);
     free(detector->carriers);
     free(detector->legs);
@@ -335,6 +339,17 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_KEY_EXPIRED:
     case EVENT_KEY_UNKNOWN:
         user_key_apply(detector, event, at_ns);
+        break;
+    case EVENT_ENGINE_UP:
+    case EVENT_ENGINE_SLOT:
+    case EVENT_ENGINE_WORKER:
+    case EVENT_ENGINE_ERROR:
+    case EVENT_ENGINE_ECHO:
+    case EVENT_ENGINE_ORDER:
+    case EVENT_ENGINE_GATE:
+    case EVENT_ENGINE_LOOKED:
+    case EVENT_ENGINE_LEFT:
+        engine_apply(detector, event, at_ns);
         break;
     default:
         if (carrier != NULL) {

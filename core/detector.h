@@ -24,7 +24,9 @@ struct detector; /* opaque: detector.c */
 struct detector_limits {
     uint32_t streams_max;
     uint32_t connections_max;
-    uint32_t legs_max; /* stream x connection pairs */
+    uint32_t legs_max;    /* stream x connection pairs */
+    uint32_t engines_max; /* 0: none are watched */
+    uint32_t gates_max;   /* that engines may speak of */
 };
 
 /* What a fault does to the leases of the streams in its scope; the policy table of DESIGN
@@ -68,6 +70,13 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
 /** Says that a connection is only ever the successor of another, made before that one is given up: stream_view.legs
  *  counts what is meant to be up, and so not its legs. Before its first leg is added. */
 void detector_mark_spare(struct detector *detector, uint32_t connection);
+
+/** Adds a gate, in the order of its index, so that an engine that quotes while it is closed can be
+ *  found. `members` is copied. Returns the index, or -ENOSPC. */
+int detector_add_gate(struct detector *detector,
+                      const struct flatline_gate_member *members,
+                      uint32_t member_count);
+#define DETECTOR_GATE_MEMBERS_MAX 32U
 
 /* A finding: something that changed and that people, or the event ring, want to know. */
 enum finding_kind {

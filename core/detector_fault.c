@@ -129,6 +129,10 @@ static void streams_visit(struct detector *detector, const struct fault *fault, 
         }
         return;
     }
+    if (fault->scope == FLATLINE_SCOPE_ENGINE &&
+        detector->policy.lease_on[fault->kind] == LEASE_KEEP) {
+        return; /* the witness's leases are none of an engine's business */
+    }
     for (uint32_t i = 0; i < detector->stream_count; i++) {
         visit(detector, &detector->streams[i], fault);
     }

@@ -11,6 +11,7 @@
  *     detector_start.c  first data that does not come
  *     detector_stall.c  our own stalls
  *     detector_user.c   account streams and their keys
+ *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
  *     detector_tick.c   watermarks and the verdicts that time alone passes
  *
  * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or
@@ -170,6 +171,7 @@ struct detector {
     uint64_t stall_start_ns; /* our last stall */
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;
+    struct engines *engines; /* NULL: none are watched */
 
     struct finding *outbox;
     uint32_t outbox_size;
@@ -307,6 +309,11 @@ void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_n
 void user_socket(struct detector *detector, struct stream *stream);
 void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
+
+/* detector_engine.c */
+struct engines *engines_create(uint32_t engines_max, uint32_t gates_max);
+void engines_destroy(struct engines *engines);
+void engine_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 
 /* detector_tick.c */
 uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * due_id.h - the newest id of a stream that was first seen longer ago than an allowance: what an
- * engine's own copy must have reached by now. Four marks spread over the allowance instead of
- * every id, so the answer is late by a third of it at most and never early.
+ * engine's own copy must have reached by now. Marks spread over the allowance instead of every id, so the
+ * answer is late by a 31st of it at most (5 ms of 150) and never early.
  */
 #ifndef FLATLINE_CORE_DUE_ID_H
 #define FLATLINE_CORE_DUE_ID_H
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define DUE_MARKS 4U
+#define DUE_MARKS 32U
 
 struct due_id {
     uint64_t id[DUE_MARKS]; /* waiting, oldest first */
@@ -36,7 +36,7 @@ static inline uint64_t due_id_advance(struct due_id *ids, uint64_t allowance_ns,
     return ids->waiting > 0 ? ids->seen_ns[0] + allowance_ns : DEADLINE_NEVER;
 }
 
-/** Notes an id first seen now. The last mark is overwritten while it is younger than a third of
+/** Notes an id first seen now. The last mark is overwritten while it is younger than a 31st of
  *  the allowance after the one before it. Returns as due_id_advance(). */
 static inline uint64_t
 due_id_seen(struct due_id *ids, uint64_t allowance_ns, uint64_t id, uint64_t now_ns)

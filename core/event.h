@@ -58,6 +58,18 @@ enum event_kind {
     EVENT_KEY_UNKNOWN,       /* -1125, or the venue returned another key (note.code 1 = foreign) */
     /* BOOTTIME - MONOTONIC grew by note.value ns: the machine slept; every lease is void */
     EVENT_CLOCK_SUSPENDED,
+    /* from the engine watch; stream set where a slot is of one */
+    EVENT_ENGINE_UP, /* engine.*: an engine's file was found, made anew or first seen; text: its name */
+    EVENT_ENGINE_SLOT,   /* engine.*: code = kind, word = parameter; text: its name */
+    EVENT_ENGINE_WORKER, /* word, more: beat, state, restarts, errors */
+    EVENT_ENGINE_ERROR,  /* text: the worker's last error */
+    EVENT_ENGINE_ECHO,   /* word, more: last id, when it was received */
+    EVENT_ENGINE_ORDER,  /* code = place of the pair; word, more: sent, seen */
+    EVENT_ENGINE_GATE,   /* word, more: quoting, seen closed, pulled, seen open */
+    /* Everything above is what a look begun at recv_mono_ns has read: no verdict on the engine past
+     * it. code = enum flatline_engine_life, word = goodbye, more[0] = pid */
+    EVENT_ENGINE_LOOKED,
+    EVENT_ENGINE_LEFT, /* its file was removed */
     EVENT_KIND_COUNT
 };
 
@@ -118,6 +130,19 @@ struct event_time {
     uint64_t reserved[3];
 };
 
+/* Of an engine, and of one of its slots where the kind is of a slot. */
+struct event_engine {
+    uint16_t engine;
+    uint16_t slot;
+    uint32_t code;
+    uint64_t word;
+
+    union {
+        uint64_t more[4]; /* the words behind the first */
+        char text[EVENT_TEXT_BYTES];
+    };
+};
+
 struct event {
     /* right after the read that completed the frame; 0 = no clock (replay) */
     uint64_t recv_mono_ns;
@@ -131,6 +156,7 @@ struct event {
         struct event_note note;
         struct event_link link;
         struct event_time time;
+        struct event_engine engine;
     };
 };
 

@@ -6,22 +6,44 @@
  *
  *     toy_engine [SEGMENT] GATE
  *
+ * It also tells the sentinel of itself, as engine "toy-<gate>": its loop beats, and its gate says when it
+ * was seen to close and when the quotes were gone. SIGUSR1 makes the loop panic, SIGUSR2 blocks it
+ * for two seconds.
+ *
  * A line: {"mono_ns":..,"gate":"open"|"closed","why":"...","quotes":n}. Stop it with SIGINT or
  * SIGTERM.
  */
+#include "flatline/engine.h"
 #include "flatline/flatline.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#define BEAT_NS 20000000U /* promised; the loop turns every millisecond */
+
 static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t panic_requested;
+static volatile sig_atomic_t block_requested;
+
+/* What it tells of itself. */
+struct facts {
+    struct flatline_engine *engine;
+    struct flatline_engine_worker *loop;
+    struct flatline_engine_gate *gate;
+};
 
 static void request_stop(int signal_number)
 {
-    (void)signal_number;
-    stop_requested = 1;
+    if (signal_number == SIGUSR1) {
+        panic_requested = 1;
+    } else if (signal_number == SIGUSR2) {
+        block_requested = 1;
+    } else {
+        stop_requested = 1;
+    }
 }
 
 static void sleep_until_ns(uint64_t mono_ns)
@@ -57,7 +79,33 @@ say(const struct flatline *reader, const struct flatline_gate *gate, bool open, 
     (void)fflush(stdout);
 }
 
-static void quote(struct flatline *reader, struct flatline_gate *gate)
+/* The three lines of an engine's own: beat, what the gate said, what became of the quotes. */
+static void tell(const struct facts *facts, bool changed, bool open)
+{
+    const uint64_t now = flatline_now_mono_ns();
+    flatline_beat(facts->loop, now);
+    if (changed) {
+        flatline_gate_seen(facts->gate, open, now);
+        open ? flatline_gate_quoting(facts->gate) : flatline_gate_pulled(facts->gate, now);
+    }
+}
+
+/* Trouble on demand. */
+static void suffer(const struct facts *facts)
+{
+    if (panic_requested) {
+        flatline_worker_panic(facts->loop, "asked to panic", flatline_now_mono_ns());
+        while (!stop_requested) {
+            sleep_until_ns(flatline_now_mono_ns() + 1000000U);
+        }
+    }
+    if (block_requested) {
+        block_requested = 0;
+        sleep_until_ns(flatline_now_mono_ns() + 2000000000U);
+    }
+}
+
+static void quote(struct flatline *reader, struct flatline_gate *gate, const struct facts *facts)
 {
     const uint64_t period_ns = 1000000U;
     uint64_t next_ns = flatline_now_mono_ns();
@@ -68,14 +116,32 @@ static void quote(struct flatline *reader, struct flatline_gate *gate)
          * restarted. */
         const bool fresh = flatline_gate_fresh(gate, flatline_now_mono_ns()) ||
                            flatline_look_gate(reader, gate, flatline_now_mono_ns());
-        if (fresh != open) {
-            open = fresh;
+        const bool changed = fresh != open;
+        open = fresh;
+        tell(facts, changed, open);
+        if (changed) {
             say(reader, gate, open, quotes);
         }
+        suffer(facts);
         quotes += open ? 1 : 0;
         next_ns += period_ns;
         sleep_until_ns(next_ns);
     }
+}
+
+static struct facts facts_begin(const char *segment, const char *gate_name)
+{
+    struct facts facts = {0};
+    char name[FLATLINE_ENGINE_NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "toy-%.27s", gate_name);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = isalnum((unsigned char)*at) ? *at : '-';
+    }
+    if (flatline_engine_create(segment, name, NULL, &facts.engine) == 0) {
+        (void)flatline_declare_worker(facts.engine, "loop", BEAT_NS, &facts.loop);
+        (void)flatline_declare_gate(facts.engine, gate_name, &facts.gate);
+    }
+    return facts;
 }
 
 int main(int argc, char **argv)
@@ -88,6 +154,8 @@ int main(int argc, char **argv)
     const char *gate_name = argv[argc - 1];
     (void)signal(SIGINT, request_stop);
     (void)signal(SIGTERM, request_stop);
+    (void)signal(SIGUSR1, request_stop);
+    (void)signal(SIGUSR2, request_stop);
 
     struct flatline *reader = attach_patiently(segment);
     struct flatline_gate gate;
@@ -99,7 +167,14 @@ int main(int argc, char **argv)
         return 2;
     }
     if (reader != NULL) {
-        quote(reader, &gate);
+        struct facts facts = facts_begin(segment, gate_name);
+        if (facts.engine == NULL) {
+            (void)fprintf(stderr, "another toy engine quotes behind this gate\n");
+            flatline_detach(reader);
+            return 1;
+        }
+        quote(reader, &gate, &facts);
+        flatline_engine_close(facts.engine);
     }
     flatline_detach(reader);
     return 0;

@@ -24,7 +24,7 @@ RULES = (
     # pattern of the path, ours, system, why
     (r"include/flatline/.*", r"flatline/.*", LIBC, "the public headers stand on libc alone"),
     (r"core/(detector|deadlines|due_id|envelope|key_lease|lagging|sequence|hist|ring)\w*\.[ch]",
-     r"core/(?!clock|publisher|reader).*|flatline/layout\.h", PURE, "time is an argument in here: no clock, no socket, no thread"),
+     r"core/(?!clock|publisher|reader).*|flatline/(engine_)?layout\.h", PURE, "time is an argument in here: no clock, no socket, no thread"),
     (r"core/.*", r"core/.*|flatline/.*", LIBC, "core stands on include/ and libc"),
     (r"feeds/(connection|websocket)\w*\.[ch]",
      r"feeds/(connection|websocket|utf8|backoff|span)\w*\.h|core/(base|event|clock|atomic)\.h",

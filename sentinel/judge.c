@@ -182,8 +182,11 @@ static uint64_t ring_drain(struct judge *judge, struct ring *ring)
 
 static uint64_t rings_drain(struct judge *judge)
 {
-    const uint64_t count =
+    uint64_t count =
         ring_drain(judge, judge->setup.from_control) + ring_drain(judge, judge->setup.from_ingest);
+    if (judge->setup.from_engines != NULL) {
+        count += ring_drain(judge, judge->setup.from_engines);
+    }
     if (count > 0) {
         changes_publish(judge);
         count_relaxed(&judge->setup.words->judge.events, count);
@@ -381,6 +384,7 @@ static void judge_sleep(struct judge *judge)
     const uint64_t pass = load_acquire(&words->ingest.pass_mono_ns);
     const bool due = pass >= judge->published_deadline_ns && pass != judge->seen_pass_ns;
     if (due || ring_waits(judge->setup.from_ingest) || ring_waits(judge->setup.from_control) ||
+        (judge->setup.from_engines != NULL && ring_waits(judge->setup.from_engines)) ||
         load_relaxed(&words->stop) != 0) {
         wakeup_cancel(&words->judge.asleep);
         return;

@@ -25,6 +25,7 @@ struct judge_setup {
     struct publisher *publisher;
     struct ring *from_ingest;
     struct ring *from_control;
+    struct ring *from_engines; /* NULL: none are watched */
     struct text_queue *errors; /* from control: texts for the distinct-error log */
     struct words *words;
     /* Has a sleeping ingest wake at a deadline; NULL: nobody sleeps. */
@@ -48,7 +49,11 @@ struct judge_setup {
     J(judge_stalls, words->judge.stalls)                                                           \
     J(judge_timer_arms, words->judge.timer_arms)                                                   \
     J(judge_allocated_bytes, words->judge.allocated_bytes)                                         \
-    J(error_texts_dropped, judge->setup.errors->dropped)
+    J(error_texts_dropped, judge->setup.errors->dropped)                                           \
+    J(engine_looks, words->engines.looks)                                                          \
+    J(engines_watched, words->engines.watched)                                                     \
+    J(engine_words_absurd, words->engines.absurd)                                                  \
+    J(engine_slots_odd, words->engines.odd)
 
 #define JUDGE_DETECTOR_COUNTERS(J)                                                                 \
     J(time_clamped)                                                                                \

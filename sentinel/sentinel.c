@@ -10,6 +10,7 @@
 #include "core/publisher.h"
 #include "feeds/names.h"
 #include "sentinel/control.h"
+#include "sentinel/engine_watch.h"
 #include "sentinel/ingest.h"
 #include "sentinel/judge.h"
 #include "sentinel/plan.h"
@@ -26,14 +27,16 @@
 #define CONTROL_RING_EVENTS 1024U
 #define ORDERS_PER_SLOT     4U /* adopt, retire, keep, close: then ingest must answer first */
 #define NOTICE_RING_EVENTS  256U
+#define ENGINE_RING_EVENTS  4096U
 #define BEAT_MAX_NS         (250U * NS_PER_MS)
 
-enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_COUNT };
+enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_ENGINES, PART_COUNT };
 
 struct flatline_sentinel {
     struct ring ingest_ring;  /* ingest -> judge */
     struct ring control_ring; /* control -> judge */
     struct ring notice_ring;  /* ingest -> control */
+    struct ring engine_ring;  /* engine watch -> judge */
     struct handover_queue orders;
     struct handover_queue ended;
     struct words words;
@@ -47,6 +50,7 @@ struct flatline_sentinel {
     struct ingest *ingest;
     struct judge *judge;
     struct control *control;
+    struct engine_watch *engine_watch;
     pthread_t threads[PART_COUNT];
     bool started[PART_COUNT];
 };
@@ -114,6 +118,9 @@ static int memory_make(struct flatline_sentinel *sentinel)
         result = ring_make(&sentinel->notice_ring, NOTICE_RING_EVENTS);
     }
     if (result == 0) {
+        result = ring_make(&sentinel->engine_ring, ENGINE_RING_EVENTS);
+    }
+    if (result == 0) {
         result = queue_make(&sentinel->orders, ORDERS_PER_SLOT * (uint64_t)slots);
     }
     return result != 0 ? result : queue_make(&sentinel->ended, slots);
@@ -145,7 +152,9 @@ static int detector_make(struct flatline_sentinel *sentinel)
     const struct plan *plan = sentinel->plan;
     const struct detector_limits limits = {.streams_max = config->stream_count,
                                            .connections_max = plan_slot_count(plan),
-                                           .legs_max = plan->leg_count};
+                                           .legs_max = plan->leg_count,
+                                           .engines_max = ENGINE_WATCH_MAX,
+                                           .gates_max = config->gate_count};
     struct detector_policy policy = config->policy;
     policy.self_stall_after_ns = config->self_stall_after_ns;
     sentinel->detector = detector_create(&limits, &policy);
@@ -165,6 +174,10 @@ static int detector_make(struct flatline_sentinel *sentinel)
         for (uint32_t k = 0; result >= 0 && k < line->stream_count; k++) {
             result = detector_add_leg(sentinel->detector, line->streams[k], slot);
         }
+    }
+    for (uint32_t i = 0; result >= 0 && i < config->gate_count; i++) {
+        result = detector_add_gate(
+            sentinel->detector, config->gates[i].members, config->gates[i].member_count);
     }
     return result < 0 ? result : 0;
 }
@@ -215,6 +228,7 @@ static int judge_make(struct flatline_sentinel *sentinel)
                                       .publisher = sentinel->publisher,
                                       .from_ingest = &sentinel->ingest_ring,
                                       .from_control = &sentinel->control_ring,
+                                      .from_engines = &sentinel->engine_ring,
                                       .errors = &sentinel->errors,
                                       .words = &sentinel->words,
                                       .arm = arm_ingest,
@@ -264,6 +278,12 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
     if (result == 0) {
         result = judge_make(sentinel);
     }
+    if (result == 0) {
+        const struct engine_watch_setup setup = {.config = sentinel->config,
+                                                 .to_judge = &sentinel->engine_ring,
+                                                 .words = &sentinel->words};
+        result = engine_watch_create(&setup, &sentinel->engine_watch);
+    }
     return result != 0 ? fail(error_text, error_text_bytes, result, "cannot start") : 0;
 }
 
@@ -278,7 +298,8 @@ threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error
     } parts[PART_COUNT] = {
         [PART_INGEST] = {"fl-ingest", sentinel->config->ingest_cpu, ingest_run, sentinel->ingest},
         [PART_JUDGE] = {"fl-judge", sentinel->config->judge_cpu, judge_run, sentinel->judge},
-        [PART_CONTROL] = {"fl-control", THREAD_ANY_CPU, control_run, sentinel->control}};
+        [PART_CONTROL] = {"fl-control", THREAD_ANY_CPU, control_run, sentinel->control},
+        [PART_ENGINES] = {"fl-engines", THREAD_ANY_CPU, engine_watch_run, sentinel->engine_watch}};
 
     for (size_t i = 0; i < PART_COUNT; i++) {
         const int result = thread_start(
@@ -331,7 +352,7 @@ int flatline_start(const char *config_path,
 
 static void threads_stop(struct flatline_sentinel *sentinel)
 {
-    store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the three loops */
+    store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the four loops */
     if (sentinel->ingest != NULL) {
         ingest_poke(sentinel->ingest);
     }
@@ -354,6 +375,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     threads_stop(sentinel);
     publisher_destroy(sentinel->publisher); /* first: readers learn at once */
     judge_destroy(sentinel->judge);
+    engine_watch_destroy(sentinel->engine_watch);
     ingest_destroy(sentinel->ingest);   /* says goodbye on the open connections */
     control_destroy(sentinel->control); /* frees the trust stores: after every connection */
     detector_destroy(sentinel->detector);
@@ -363,6 +385,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     free(sentinel->ingest_ring.slots);
     free(sentinel->control_ring.slots);
     free(sentinel->notice_ring.slots);
+    free(sentinel->engine_ring.slots);
     free(sentinel->orders.slots);
     free(sentinel->ended.slots);
     free(sentinel->words.watermarks);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * words.h - what the three threads share besides the rings. Every line has one writer; the others
+ * words.h - what the threads share besides the rings. Every line has one writer; the others
  * load.
  */
 #ifndef FLATLINE_SENTINEL_WORDS_H
@@ -111,8 +111,17 @@ struct dial_words {
     uint64_t connects;
 };
 
+/* The engine watch's own line. */
+struct engine_words {
+    LINE_ALIGNED uint64_t looks;
+    uint64_t watched; /* engines */
+    uint64_t absurd;  /* words passed over: torn, ahead of the clock or behind the one before */
+    uint64_t odd;     /* files and slots that made no sense */
+};
+
 struct words {
     struct ingest_words ingest;
+    struct engine_words engines;
     struct judge_words judge;
     LINE_ALIGNED uint64_t stop; /* 1: leave the loops. Control thread's caller */
     struct watermark *watermarks;

@@ -252,6 +252,7 @@ const (
 	FaultEngineStalled Fault = 20
 	FaultEngineGone    Fault = 21
 	FaultReportOverdue Fault = 22
+	FaultEngineQuoting Fault = 23
 )
 
 var faultNames = [...]string{
@@ -278,6 +279,7 @@ var faultNames = [...]string{
 	20: "ENGINE_STALLED",
 	21: "ENGINE_GONE",
 	22: "REPORT_OVERDUE",
+	23: "ENGINE_QUOTING",
 }
 
 // Lease is the words of a stream's lease line, each meaningful by itself.

@@ -204,6 +204,7 @@ class Fault(enum.IntEnum):
     ENGINE_STALLED = 20
     ENGINE_GONE = 21
     REPORT_OVERDUE = 22
+    ENGINE_QUOTING = 23
 
 
 _LEASE_FIELDS = (

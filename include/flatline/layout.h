@@ -134,12 +134,13 @@
     K(15, CROSSED, "CROSSED", "bid_e8", "ask_e8", "", "", "", "")                                   \
     K(16, HALF_OPEN, "HALF_OPEN", "unacked_bytes", "last_data_recv_ns", "", "", "", "")             \
     K(17, BACKLOG, "BACKLOG", "receive_queue_bytes", "", "", "", "", "")                            \
-    K(18, ENGINE_BEHIND, "ENGINE_BEHIND", "", "", "", "", "", "")                                   \
+    K(18, ENGINE_BEHIND, "ENGINE_BEHIND", "own_id", "due_id", "frontier_id", "echo_age_ns", "allowance_ns", "")                                  \
     K(19, ENGINE_MUTE, "ENGINE_MUTE", "", "", "", "", "", "")                                       \
-    K(20, ENGINE_STALLED, "ENGINE_STALLED", "", "", "", "", "", "")                                 \
-    K(21, ENGINE_GONE, "ENGINE_GONE", "", "", "", "", "", "")                                       \
-    K(22, REPORT_OVERDUE, "REPORT_OVERDUE", "", "", "", "", "", "")
-#define FLATLINE_FAULT_COUNT 23U
+    K(20, ENGINE_STALLED, "ENGINE_STALLED", "beat_age_ns", "limit_ns", "interval_ns", "worker_state", "process", "restarts")                                 \
+    K(21, ENGINE_GONE, "ENGINE_GONE", "pid", "beat_age_ns", "workers", "", "", "")                                       \
+    K(22, REPORT_OVERDUE, "REPORT_OVERDUE", "waited_ns", "limit_ns", "p999_ns", "samples", "late_in_row", "waiting") \
+    K(23, ENGINE_QUOTING, "ENGINE_QUOTING", "closed_ns", "seen_after_ns", "exposure_ns", "", "", "")
+#define FLATLINE_FAULT_COUNT 24U
 
 #define FLATLINE_ENUM_STATE(number, name, text) FLATLINE_STATE_##name = number,
 #define FLATLINE_ENUM_VENUE(number, name, text) FLATLINE_VENUE_##name = number,

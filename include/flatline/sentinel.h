@@ -3,8 +3,8 @@
  * sentinel.h - run the sentinel inside your own process instead of beside it. Link with
  * -lflatline-sentinel.
  *
- * No global state, no environment touched, nothing printed. Its three threads (ingest, judge,
- * control) block all signals, SIGPIPE included; the process's SIGPIPE disposition is what it was
+ * No global state, no environment touched, nothing printed. Its four threads (ingest, judge,
+ * control, engine watch) block all signals, SIGPIPE included; the process's SIGPIPE disposition is what it was
  * before flatline_start() returned.
  */
 #ifndef FLATLINE_SENTINEL_H
