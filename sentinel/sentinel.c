@@ -270,10 +270,12 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
         result = ingest_make(sentinel);
     }
     if (result == 0) {
-        result = control_make(sentinel, error_text, error_text_bytes);
+        /* before control: who is locked out makes no TLS contexts, of which libwebsockets 4.1.6 loses
+         * one when two of its own live in one process */
+        result = publisher_make(sentinel, error_text, error_text_bytes);
     }
     if (result == 0) {
-        result = publisher_make(sentinel, error_text, error_text_bytes);
+        result = control_make(sentinel, error_text, error_text_bytes);
     }
     if (result == 0) {
         result = judge_make(sentinel);
