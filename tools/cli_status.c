@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FLAG_UNANCHORED 2U /* flatline_header.sentinel_why */
+
 static const struct cli_usage usage = {
     .command = "status",
     .arguments = "",
@@ -106,6 +108,11 @@ static json_t *json_gate(const struct flatline *reader, uint32_t index, uint64_t
     return object;
 }
 
+static bool is_unanchored(const struct flatline_header *header)
+{
+    return (cli_word(&header->sentinel_why) & FLAG_UNANCHORED) != 0;
+}
+
 static int print_json(const struct flatline *reader, uint64_t now_ns)
 {
     const struct flatline_header *header = flatline_header_of(reader);
@@ -129,6 +136,7 @@ static int print_json(const struct flatline *reader, uint64_t now_ns)
     for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {
         (void)json_array_append_new(gates, json_gate(reader, i, now_ns));
     }
+    (void)json_object_set_new(object, "unanchored", json_boolean(is_unanchored(header)));
     (void)json_object_set_new(object, "streams", streams);
     (void)json_object_set_new(object, "gates", gates);
     return cli_json_print(object);
@@ -147,10 +155,14 @@ static void print_headline(const struct flatline *reader, uint64_t now_ns)
     cli_print(CLI_PLAIN, flatline_path(reader));
     (void)printf(", epoch %" PRIu64 ": ", header->epoch);
     cli_print(alive ? CLI_GREEN : CLI_RED, alive ? "alive" : "DEAD");
-    (void)printf(" (%s; ingest %s ago, judge %s ago)\n\n",
+    (void)printf(" (%s; ingest %s ago, judge %s ago)\n%s\n",
                  flatline_state_name((enum flatline_state)cli_word(&header->state)),
                  ingest,
-                 judge);
+                 judge,
+                 is_unanchored(header)
+                     ? "A venue's clock is out of reach: its lag is measured against its own first "
+                       "frames.\n"
+                     : "");
 }
 
 static void add_fault_names(struct cli_table *table, uint64_t open_faults)

@@ -295,6 +295,8 @@ def rest_out_of_reach_leases_unanchored_after_ten_seconds(bin_dir, keep):
         lab.wait_fresh(15)
         if counter(lab, "detector_unanchored_venues") != 1 << 1:
             complaints.append(f"unanchored venues are {counter(lab, 'detector_unanchored_venues')}, not USD-M alone")
+        if "out of reach" not in lab.flatline("status")[1] or not lab.status()["unanchored"]:
+            complaints.append("flatline status does not say so")
         return complaints
 
 
