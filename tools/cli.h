@@ -146,6 +146,10 @@ enum cli_colour cli_why_colour(enum flatline_why why);
 /** Flushes standard output. CLI_FAILED if it is gone. */
 int cli_finish(int code);
 
+/** How often each gate closed in the last since_ns, as far as the event ring remembers. Prints;
+ *  returns the exit code. */
+int cli_gates_since(const struct flatline *reader, uint64_t since_ns, bool json);
+
 /** The usual course of a command without options of its own: parse, attach, print, detach. */
 int cli_run(const struct cli_usage *usage,
             int argc,

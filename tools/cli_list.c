@@ -6,6 +6,9 @@
 #include "tools/flatline_commands.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+
+#define SINCE_SECONDS_MAX (366ULL * 86400ULL)
 
 static const struct cli_usage streams_usage = {
     .command = "streams",
@@ -18,7 +21,10 @@ static const struct cli_usage gates_usage = {
     .command = "gates",
     .arguments = "",
     .text = "Lists the gates, whether each is fresh, and its members.",
+    .own = {{"since", "D", "how often each closed in the last D (30m, 24h), and why"}},
 };
+
+enum gates_option { OPTION_SINCE };
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
@@ -134,7 +140,46 @@ int streams_command(int argc, char **argv)
     return cli_run(&streams_usage, argc, argv, print_streams);
 }
 
+/* 90s, 30m, 24h, 7d. */
+static bool since_parse(const char *text, uint64_t *ret_ns)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+
+    char *end = NULL;
+    const unsigned long long number = strtoull(text, &end, 10);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (text[0] >= '0' && text[0] <= '9' && end[0] == units[i].unit && end[1] == '\0' &&
+            number > 0 && number <= SINCE_SECONDS_MAX / units[i].seconds) {
+            *ret_ns = number * units[i].seconds * 1000000000U;
+            return true;
+        }
+    }
+    return false;
+}
+
 int gates_command(int argc, char **argv)
 {
-    return cli_run(&gates_usage, argc, argv, print_gates);
+    struct cli_choice choice;
+    struct flatline *reader;
+    uint64_t since_ns = 0;
+    int code;
+    if (!cli_parse(&gates_usage, argc, argv, &choice, &code)) {
+        return code;
+    }
+    const char *since = choice.own[OPTION_SINCE];
+    if (since != NULL && !since_parse(since, &since_ns)) {
+        (void)fprintf(
+            stderr, "flatline gates: --since wants a time such as 30m, 24h or 7d, not %s\n", since);
+        return CLI_USAGE;
+    }
+    code = cli_attach(gates_usage.command, choice.segment, &reader);
+    if (code == CLI_DONE) {
+        code = since != NULL ? cli_gates_since(reader, since_ns, choice.json)
+                             : print_gates(reader, choice.json);
+        flatline_detach(reader);
+    }
+    return code;
 }

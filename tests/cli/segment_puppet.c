@@ -10,6 +10,8 @@
  *   fault ID KIND STREAM   opens a fault, evidence 1 .. 6
  *   clear ID KIND STREAM   clears it
  *   event N                N lapse events of stream 0
+ *   lapse STREAM MS KIND   a lapse event, MS ago; KIND 0, or the fault that revoked
+ *   renew STREAM MS        a renewal event, MS ago
  *   error TEXT             into the distinct-error log
  *   stop                   stops in order
  */
@@ -117,6 +119,20 @@ static void events(struct publisher *publisher, uint64_t count)
     }
 }
 
+/* publisher_finding() dates a renewal by its end. */
+static void
+change(struct publisher *publisher, uint8_t what, uint32_t stream, int64_t ms_ago, uint64_t kind)
+{
+    const uint64_t at = from_now(-ms_ago);
+    const struct finding finding = {.kind = what,
+                                    .fault_kind = (uint8_t)kind,
+                                    .fault_id = kind != 0 ? 1 : 0,
+                                    .stream = stream,
+                                    .onset_ns = at,
+                                    .at_ns = at};
+    publisher_finding(publisher, &finding, clock_mono_ns());
+}
+
 /* Returns false for "stop" and for what it does not know. */
 static bool obey(struct publisher *publisher, const char *line)
 {
@@ -138,6 +154,10 @@ static bool obey(struct publisher *publisher, const char *line)
         fault(publisher, FINDING_CLEAR, id, kind, stream);
     } else if (sscanf(line, "event %" SCNu64, &id) == 1) {
         events(publisher, id);
+    } else if (sscanf(line, "lapse %" SCNu32 " %" SCNd64 " %" SCNu64, &stream, &ms, &kind) == 3) {
+        change(publisher, kind != 0 ? FINDING_REVOKE : FINDING_LAPSE, stream, ms, kind);
+    } else if (sscanf(line, "renew %" SCNu32 " %" SCNd64, &stream, &ms) == 2) {
+        change(publisher, FINDING_RENEW, stream, ms, 0);
     } else if (strncmp(line, "error ", 6) == 0) {
         publisher_error(publisher, line + 6, clock_mono_ns());
     } else {

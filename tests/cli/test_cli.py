@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -199,6 +200,90 @@ class Check(Reader):
     def test_unreadable_segment_is_unknown(self):
         self.path.write_bytes(b"not one of ours")
         self.assertEqual(self.run_flatline("check")[0], 3)
+
+
+class GatesSince(Reader):
+    """Closures of gates, from lapses and renewals that the puppet dates back. Its clock and ours differ by milliseconds at most,
+    and its life begins with the test: what is dated before that is clipped, so windows here are of its life alone."""
+
+    def since(self, *argv):
+        code, out, errors = self.run_flatline("gates", "--since", "24h", "--json", *argv)
+        self.assertEqual(code, 0, errors)
+        return {gate["gate"]: gate for gate in json.loads(out)}
+
+    def test_closures_of_members_are_closures_of_their_gates(self):
+        puppet = self.puppet()
+        puppet.live()
+        time.sleep(1.2)
+        puppet.do("lapse 0 1000 0", "renew 0 900", "lapse 1 950 0", f"lapse 0 500 {DOWN}", "renew 1 850", "renew 0 300")
+        gates = self.since()
+        both, okx = gates["both"], gates["okx/BTC-USDT"]
+        self.assertEqual(both["closures"], 2)  # 1000..850 of both streams, 500..300 of one
+        self.assertAlmostEqual(both["closed_ns"] / 1e6, 350, delta=60)
+        self.assertEqual((both["longest_by"], both["longest_why"]), (BOOK, "DOWN"))
+        self.assertAlmostEqual(both["longest_ns"] / 1e6, 200, delta=40)
+        self.assertEqual(okx["closures"], 1)
+        self.assertAlmostEqual(okx["closed_ns"] / 1e6, 100, delta=40)
+        self.assertEqual((okx["longest_by"], okx["longest_why"]), (OKX, "lapsed"))
+        self.assertGreater(both["covered_ns"], 1_100_000_000)
+        self.assertLess(both["covered_ns"], 60_000_000_000)
+
+    def test_a_gate_that_is_closed_still_counts_until_now(self):
+        puppet = self.puppet()
+        puppet.live()
+        time.sleep(0.5)
+        puppet.do("lapse 1 300 0")
+        gate = self.since()["okx/BTC-USDT"]
+        self.assertEqual(gate["closures"], 1)
+        self.assertGreaterEqual(gate["closed_ns"], 300_000_000)
+
+    def test_a_ring_that_went_round_says_so_and_counts_the_closure_it_begins_in(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("lapse 1 0 0", "event 40")  # the ring holds 16
+        time.sleep(0.3)
+        puppet.do("renew 1 100")
+        self.assertEqual(self.since()["okx/BTC-USDT"]["closures"], 1)
+        code, text, _ = self.run_flatline("gates", "--since", "24h")
+        self.assertEqual(code, 0)
+        self.assertIn("of the 1d 00h asked for: the event ring remembers no more", text)
+
+    def test_a_short_life_says_so_and_the_first_opening_is_no_closure(self):
+        puppet = self.puppet()
+        puppet.live()
+        time.sleep(0.2)
+        puppet.do("renew 0 100", "renew 1 100")
+        self.assertTrue(all(gate["closures"] == 0 for gate in self.since().values()))
+        self.assertIn("this sentinel began then", self.run_flatline("gates", "--since", "7d")[1])
+
+    def test_a_gate_that_never_opened_is_no_quiet_gate(self):
+        self.puppet().do("beat 9000", "lease 0 60000")
+        gates = self.since()
+        self.assertEqual((gates["okx/BTC-USDT"]["closures"], gates["okx/BTC-USDT"]["longest_why"]), (1, "never open"))
+        self.assertEqual(gates["both"]["longest_by"], OKX)
+
+    def test_a_stream_that_lapsed_before_the_ring_begins_is_closed_all_along(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("lease 1 -10", "lapse 1 0 0", "event 40")
+        gate = self.since()["okx/BTC-USDT"]
+        self.assertEqual((gate["closures"], gate["longest_why"], gate["closed_ns"]), (1, "closed before", gate["covered_ns"]))
+
+    def test_a_dead_sentinel_is_a_closure_of_every_gate(self):
+        puppet = self.puppet()
+        puppet.live(ms=100)
+        time.sleep(0.4)
+        puppet.die()
+        for gate in self.since().values():
+            self.assertEqual((gate["closures"], gate["longest_by"], gate["longest_why"]), (1, None, "sentinel dead"))
+            self.assertGreaterEqual(gate["closed_ns"], 250_000_000)
+
+    def test_a_time_without_a_unit_is_refused(self):
+        self.puppet().live()
+        for since in ("24", "x", "-1h", "0s", "1y", "99999999999d"):
+            code, out, errors = self.run_flatline("gates", "--since", since)
+            self.assertEqual((code, out), (2, ""), since)
+            self.assertIn("--since", errors)
 
 
 class Watch(Reader):
