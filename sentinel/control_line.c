@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PATH_BYTES            1024U
+#define PATH_BYTES 1024U
+/* a 429 or 418 without a Retry-After: no dial of the venue for so long. Backoff alone would knock ten
+ * times in the first seconds, and facts: who ignores a 429 is banned */
+#define LIMITED_HOLD_NS       (5U * NS_PER_S)
 #define SUCCESSOR_PATIENCE_NS (60U * NS_PER_S)
 #define SUCCESSOR_SETTLE_NS   (200U * NS_PER_MS)
 
@@ -58,7 +61,8 @@ static void line_back_off(struct control *control,
     const bool limited =
         report->how == LINK_END_HTTP && (report->code == 429 || report->code == 418);
     const uint64_t asked = limited ? report->retry_after_ns : 0;
-    (void)backoff_failed(&line->backoff, &venue->budget, now_mono_ns, age_ns, asked, random_bits());
+    const uint64_t hold = limited && asked == 0 ? LIMITED_HOLD_NS : asked;
+    (void)backoff_failed(&line->backoff, &venue->budget, now_mono_ns, age_ns, hold, random_bits());
     if (limited) {
         const uint64_t silence = asked > 0 ? asked : REST_SILENCE_NS;
         rest_silence(control->rest, (uint32_t)line->plan->venue, now_mono_ns + silence);

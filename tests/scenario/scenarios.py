@@ -300,6 +300,34 @@ def rest_out_of_reach_leases_unanchored_after_ten_seconds(bin_dir, keep):
         return complaints
 
 
+def dials(sentinel, venue):
+    return len(re.findall(rf"{venue}/\S+: (?:connected|connect failed)", sentinel.text()))
+
+
+def refused_with_429_a_venue_is_left_alone_and_the_others_are_not(bin_dir, keep):
+    """429 on both routes of USD-M with Retry-After 6 s, then without one: no dial of it meanwhile; OKX reconnects."""
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        streams = (BOOK, MARK, OKX_BOOKS)
+        sentinel = lab.start_sentinel(lab.write_config("streams:\n" + "\n".join(f"  - {s}" for s in streams), [USDM, "okx"]))
+        lab.wait_fresh()
+        complaints = []
+        for refusal, most in ((f"refuse {USDM} 429 6", 2), (f"refuse {USDM} 429", 3)):
+            lab.command(refusal)
+            before, before_okx = dials(sentinel, USDM), dials(sentinel, "okx")
+            lab.command(f"rst {USDM}/*")
+            lab.command("rst okx/*")
+            time.sleep(5.0)
+            made = dials(sentinel, USDM) - before  # two lines may both be under way when the first refusal comes
+            if not 1 <= made <= most:
+                complaints.append(f"{refusal}: {made} attempts in 5 s")
+            if dials(sentinel, "okx") == before_okx:
+                complaints.append(f"{refusal}: OKX did not reconnect")
+            lab.command(f"refuse {USDM} off")
+            lab.wait_until(lambda: healthy(lab), "all is well again", None, 40)
+        return complaints
+
+
 def connections_cut_at_once_are_not_made_faster_than_a_tenth_of_the_budget(bin_dir, keep):
     """Every connection reset as soon as it is there, for 20 s: never over 30 attempts a venue (a tenth of 300 in 5 min)."""
     with Lab(bin_dir, keep) as lab:
@@ -427,6 +455,7 @@ SPECIAL = (
     wrong_route_is_refused_at_load,
     killed_sentinel_closes_every_gate_by_time_alone,
     rest_out_of_reach_leases_unanchored_after_ten_seconds,
+    refused_with_429_a_venue_is_left_alone_and_the_others_are_not,
     connections_cut_at_once_are_not_made_faster_than_a_tenth_of_the_budget,
     a_thread_stopped_alone_accuses_itself_and_loses_no_frame,
     hostile_framing_of_every_kind_is_a_clean_down,
