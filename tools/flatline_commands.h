@@ -16,6 +16,7 @@ command_main watch_command;
 command_main streams_command;
 command_main gates_command;
 command_main faults_command;
+command_main engines_command;
 command_main dump_command;
 command_main replay_command;
 command_main tune_command;
@@ -38,6 +39,7 @@ struct command {
     C("streams", "the streams and what is fixed about them", streams_command)                      \
     C("gates", "the gates and their members", gates_command)                                       \
     C("faults", "the fault table, newest first", faults_command)                                   \
+    C("engines", "the engines beside the segment and what each tells of itself", engines_command)  \
     C("dump", "the whole segment, field by field", dump_command)                                   \
     C("replay",                                                                                    \
       "recorded frames through codec and detector: what would have been found",                    \

@@ -97,7 +97,7 @@ class Usage(Reader):
         }
         _, text, _ = self.run_flatline("--help", segment=False)
         for command in re.findall(r"^  (\w+)", text, re.M):
-            if command in ("replay", "tune", "init", "doctor"):
+            if command in ("replay", "tune", "init", "doctor", "engines"):
                 continue  # they read no segment, or tell what is wrong with it
             for content, said in cases.items():
                 if content is None:

@@ -272,6 +272,45 @@ def killed_sentinel_closes_every_gate_by_time_alone(bin_dir, keep):
         return complaints
 
 
+def each_trouble_of_an_engine_is_found_by_its_name(bin_dir, keep):
+    """A toy engine stopped, blocked, panicking, killed, and one that says goodbye: the right fault each, nobody else accused."""
+    troubles = (
+        (signal.SIGSTOP, "ENGINE_STALLED", lambda e: e["process"] == 1 and e["worker_state"] == 1, signal.SIGCONT),
+        (signal.SIGUSR2, "ENGINE_STALLED", lambda e: e["process"] == 0 and e["worker_state"] == 1, None),
+        (signal.SIGUSR1, "ENGINE_STALLED", lambda e: e["worker_state"] == 3, None),
+        (signal.SIGKILL, "ENGINE_GONE", lambda e: e["workers"] == 1, None),
+        (signal.SIGTERM, None, None, None),
+    )
+    complaints = []
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        lab.start_sentinel(lab.write_config(f"streams:\n  - {BOOK}\ngates:\n  quote: {{streams: [{BOOK}]}}", [USDM]))
+        watch = lab.watch()
+        lab.wait_fresh()
+        for number, kind, proves, after in troubles:
+            toy = lab.start(f"toy-{number}", "toy_engine", str(lab.segment), "quote")
+            time.sleep(0.8)
+            listed = [(e["engine"], e["process"]) for e in json.loads(lab.flatline("engines", "--json")[1])]
+            complaints += [] if listed == [("toy-quote", "alive")] else [f"listed: {listed}"]
+            since_ns = time.monotonic_ns()
+            toy.signal(number)
+            found = watch.wait(lambda r: r["type"] == "fault" and r["kind"] != "SELF_STALL", since_ns, 3.0 if kind else 1.0)
+            told = (found["kind"], found["text"]) if found else (None, "")
+            if told[0] != kind or (kind and (not told[1].startswith("toy-quote") or not proves(found["evidence"]))):
+                complaints.append(f"after signal {number}: {found}")
+            if after:
+                toy.signal(after)
+            toy.stop()
+            time.sleep(0.5)
+            others = {r["kind"] for r in faults_since(watch, since_ns)} - {kind, "SELF_STALL"}
+            complaints += [f"after signal {number}, too: {others}"] if others else []
+        if any(r["kind"].startswith("ENGINE") for r in json.loads(lab.flatline("faults", "--open", "--json")[1])):
+            complaints.append("a fault of an engine still stands after its goodbye")
+        if lab.flatline("engines", "--json") != (3, "[]\n"):
+            complaints.append("an engine is listed after its goodbye")
+    return complaints
+
+
 def counter(lab, name):
     """A counter of the segment by its name, from `flatline dump`."""
     found = re.search(rf"name {name}\n\s*value (\d+)", lab.flatline("dump")[1])
@@ -458,6 +497,7 @@ SPECIAL = (
     refused_with_429_a_venue_is_left_alone_and_the_others_are_not,
     connections_cut_at_once_are_not_made_faster_than_a_tenth_of_the_budget,
     a_thread_stopped_alone_accuses_itself_and_loses_no_frame,
+    each_trouble_of_an_engine_is_found_by_its_name,
     hostile_framing_of_every_kind_is_a_clean_down,
     smoke_of_everything_at_once_leaks_no_secret_and_ends_clean,
 )
