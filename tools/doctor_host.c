@@ -80,12 +80,10 @@ static void time_namespace(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_OK, "time namespace", "this kernel has none");
         return;
     }
-    long long seconds = 0;
-    long long nanoseconds = 0;
     const char *line = strstr(text, "monotonic");
-    const bool is_read =
-        line != NULL && sscanf(line, "monotonic %lld %lld", &seconds, &nanoseconds) == 2;
-    const bool is_shifted = is_read && (seconds != 0 || nanoseconds != 0);
+    char *end = text;
+    const long long seconds = line != NULL ? strtoll(line + sizeof("monotonic") - 1, &end, 10) : 0;
+    const bool is_shifted = seconds != 0 || strtoll(end, NULL, 10) != 0;
     if (!is_shifted) {
         doctor_say(doctor, DOCTOR_OK, "time namespace", "the host's clock");
     } else {
