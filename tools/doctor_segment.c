@@ -14,13 +14,18 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GROUP_BUFFER_BYTES 16384U
+#define ALIVE_LOOKS        10
+#define ALIVE_PAUSE_NS     100000000L
+#define START_TICKS_FIELD  22 /* of /proc/PID/stat, proc(5) */
 #define MIB                (1024ULL * 1024ULL)
 #define SHARED_MEMORY      "/dev/shm"
 
@@ -68,6 +73,33 @@ static void segment_refused(struct doctor *doctor, const char *path, int error)
     }
 }
 
+/* Its pid means something here only if the process here began when the segment says: it may be of
+ * another pid namespace, or used again. */
+static bool writer_is_here(const struct doctor *doctor, pid_t pid, uint64_t start_ticks)
+{
+    char text[1024];
+    if (!doctor_read(doctor, text, sizeof(text), "/proc/%d/stat", (int)pid)) {
+        return false;
+    }
+    const char *at = strrchr(text, ')'); /* behind the name, which may hold anything */
+    for (int field = 2; at != NULL && field < START_TICKS_FIELD; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at != NULL && strtoull(at, NULL, 10) == start_ticks;
+}
+
+/* A host that stalls for a moment has no dead sentinel. */
+static bool writer_is_alive(const struct flatline *reader)
+{
+    bool alive = flatline_alive(reader, flatline_now_mono_ns());
+    for (int look = 1; look < ALIVE_LOOKS && !alive; look++) {
+        const struct timespec pause = {.tv_nsec = ALIVE_PAUSE_NS};
+        (void)nanosleep(&pause, NULL);
+        alive = flatline_alive(reader, flatline_now_mono_ns());
+    }
+    return alive;
+}
+
 void doctor_segment(struct doctor *doctor)
 {
     char path[PATH_MAX];
@@ -82,12 +114,13 @@ void doctor_segment(struct doctor *doctor)
     }
     const struct flatline_header *header = flatline_header_of(reader);
     const pid_t writer = (pid_t)__atomic_load_n(&header->writer_pid, __ATOMIC_RELAXED);
-    if (!flatline_alive(reader, flatline_now_mono_ns())) {
+    if (!writer_is_alive(reader)) {
         doctor_say(
             doctor, DOCTOR_FAIL, "segment", "%s: the sentinel (pid %d) is dead", path, writer);
         doctor_fix(doctor, "sudo systemctl restart flatlined; journalctl -u flatlined tells why");
     } else {
-        doctor->writer_pid = writer;
+        const uint64_t start_ticks = __atomic_load_n(&header->writer_start_ticks, __ATOMIC_RELAXED);
+        doctor->writer_pid = writer_is_here(doctor, writer, start_ticks) ? writer : 0;
         doctor_say(doctor,
                    DOCTOR_OK,
                    "segment",

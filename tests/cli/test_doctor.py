@@ -60,6 +60,7 @@ class Doctor(unittest.TestCase):
         self.assertTrue(of(lines, "permissions", "ok"))
         self.assertEqual(len(of(lines, "venue", "ok")), 2, lines)
         self.assertEqual(len(of(lines, "venue time", "ok")), 2, lines)
+        self.assertIn("(sentinel)", of(lines, "open files")[0]["text"])  # its own limits, not this test's
         self.assertTrue(HOST_CHECKS <= {line["check"] for line in lines})
         self.assertTrue(all(line["fix"] for line in lines if line["level"] != "ok"), lines)
 
