@@ -218,8 +218,8 @@ def run_once(scenario, bin_dir, keep):
         if complaints:
             print(json.dumps(watch.since(born_ns), indent=None)[:6000])
             print(state["sentinel"].text()[-3000:])
-        stalls = {fault for fault in findings(watch, born_ns).faults if fault[0] == "SELF_STALL"}
-    return complaints, bool(stalls - scenario.faults)
+        stalled = ("SELF_STALL", "host") in findings(watch, born_ns, stalls_count=True).faults - scenario.faults
+    return complaints, stalled
 
 
 def healthy(lab):

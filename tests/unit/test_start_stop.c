@@ -117,10 +117,13 @@ static void a_start_that_fails_leaves_no_descriptor(void **state)
         assert_int_equal(flatline_start(config, &second, why, sizeof(why)), -EEXIST);
         assert_null(second);
     }
-    /* the first may have opened or closed a socket of a dial meanwhile: two lines, two names */
-    assert_in_range(entries_of("/proc/self/fd"), descriptors - 6, descriptors + 6);
-    assert_int_equal(entries_of("/proc/self/task"), threads);
+    const unsigned descriptors_now = entries_of("/proc/self/fd");
+    const unsigned threads_now = entries_of("/proc/self/task");
     flatline_stop(sentinel);
+    /* The first goes on dialling meanwhile: its sockets, and the threads of its look-ups, come and go. Each failed start that
+     * left something behind would leave twenty. */
+    assert_in_range(descriptors_now, descriptors - 6, descriptors + 6);
+    assert_in_range(threads_now, threads - 4, threads + 4);
 }
 
 static void on_pipe(int number)
