@@ -159,6 +159,7 @@ class Doctor(unittest.TestCase):
 if __name__ == "__main__":
     with Lab(sys.argv[1]) as LAB:
         LAB.start_venue()
-        LAB.start_sentinel(LAB.write_config(BODY, ["binance-usdm", "okx"]))
+        patient = BODY + "detect: {alive_for: 5s}\n"  # a stall of a busy host is not the question here
+        LAB.start_sentinel(LAB.write_config(patient, ["binance-usdm", "okx"]))
         result = unittest.main(argv=sys.argv[:1] + sys.argv[2:], exit=False).result
     sys.exit(0 if result.wasSuccessful() else 1)

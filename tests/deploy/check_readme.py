@@ -59,6 +59,7 @@ class Stranger:
             self.complaints.append("flatline init: ten lines or more")
         self.sh("flatlined -c flatlined.yaml --check-config")
         place = f"\nsegment: {{directory: {self.lab.folder}, name: flatline}}\n"
+        place += "detect: {alive_for: 5s}\n"  # a stall of a busy host is not the question here
         path.write_text(path.read_text() + "\n" + self.lab.venues_yaml(["binance-usdm", "okx"]) + place)
 
     def as_is(self, line):
