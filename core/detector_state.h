@@ -303,7 +303,7 @@ bool stall_explains(const struct detector *detector, uint64_t sent_ns);
 /* detector_user.c */
 void user_event(struct detector *detector,
                 struct stream *stream,
-                const struct carrier *carrier,
+                struct carrier *carrier,
                 uint64_t at_ns);
 void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void user_socket(struct detector *detector, struct stream *stream);

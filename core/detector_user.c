@@ -41,7 +41,7 @@ static void user_extend_lease(struct detector *detector, struct stream *stream, 
 
 static void user_proof(struct detector *detector,
                        struct stream *stream,
-                       const struct carrier *carrier,
+                       struct carrier *carrier,
                        bool is_event,
                        uint64_t at_ns)
 {
@@ -50,12 +50,16 @@ static void user_proof(struct detector *detector,
     }
     key_lease_proof(&stream->key, at_ns, is_event);
     stream->view.unproven = stream->key.is_unproven;
+    if (!carrier->started) {
+        carrier->started = true; /* an event may be days away: the proof is what ends its DOWN */
+        carrier_delivers(detector, carrier, at_ns);
+    }
     user_extend_lease(detector, stream, at_ns);
 }
 
 void user_event(struct detector *detector,
                 struct stream *stream,
-                const struct carrier *carrier,
+                struct carrier *carrier,
                 uint64_t at_ns)
 {
     user_proof(detector, stream, carrier, true, at_ns);

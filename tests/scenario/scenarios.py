@@ -399,11 +399,12 @@ def a_thread_stopped_alone_accuses_itself_and_loses_no_frame(bin_dir, keep):
         for thread in ("fl-judge", "fl-ingest"):
             for seconds in (0.3, 2.0, 5.0):
                 lab.wait_fresh()
+                stalls = counter(lab, "detector_stalls")
                 since_ns = stop_thread(sentinel.pid, thread, seconds)
                 time.sleep(2.0)
-                kinds = {f["kind"] for f in faults_since(watch, since_ns)}
-                if kinds != {"SELF_STALL"}:
-                    complaints.append(f"{thread} for {seconds} s: {sorted(kinds)}")
+                others = {f["kind"] for f in faults_since(watch, since_ns)} - {"SELF_STALL"}
+                if others or counter(lab, "detector_stalls") == stalls:
+                    complaints.append(f"{thread} for {seconds} s: {sorted(others) or 'no stall'}")
         if counter(lab, "ingest_ring_full") == 0:
             complaints.append("the ring was never full: nothing was tested")
         lab.wait_until(lambda: healthy(lab), "all is well again")
@@ -427,7 +428,7 @@ def hostile_framing_of_every_kind_is_a_clean_down(bin_dir, keep):
             if watch.wait(lambda r: r["type"] == "fault" and r["kind"] == "DOWN", since_ns, 5) is None:
                 complaints.append(f"{kind}: not DOWN")
             lab.wait_until(lambda: healthy(lab), f"well again after {kind}")
-            more = {f["kind"] for f in faults_since(watch, since_ns)} - {"DOWN"}
+            more = {f["kind"] for f in faults_since(watch, since_ns)} - {"DOWN", "SELF_STALL"}
             if more:
                 complaints.append(f"{kind}: {sorted(more)}")
         if not sentinel.alive():
@@ -567,6 +568,8 @@ SCENARIOS = (
              faults=F(("KEY_UNKNOWN", "stream")), revoked=F(USER), user_data=True),
     Scenario("a_foreign_listen_key_is_key_unknown", USDM_PUBLIC, ("key-rotate",),
              faults=F(("KEY_UNKNOWN", "stream")), revoked=F(USER), user_data=True, evidence={"KEY_UNKNOWN": {"foreign": 1}}),
+    Scenario("a_private_socket_that_is_reset_is_down_until_a_pong_proves_the_next", USDM_PUBLIC, (f"rst {USDM}/private",),
+             faults=F(("DOWN", "connection")), revoked=F(USER), user_data=True),
     Scenario("extends_that_fail_count_down_to_expiring_and_expired", USDM_PUBLIC, (f"rest-status {USDM} 503",),
              faults=F(("KEY_EXPIRING", "stream"), ("KEY_EXPIRED", "stream")), lapses=F(USER), revoked=F(USER), user_data=True,
              detect="key_life: 6s, key_expiring: 3s", end=(f"rest-status {USDM} 200",)),

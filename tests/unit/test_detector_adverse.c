@@ -248,6 +248,31 @@ static void a_list_that_names_all_of_ours_makes_the_inventory_whole(void **state
     rig_stop(&rig);
 }
 
+/* ---- the private socket ------------------------------------------------------------------------- */
+
+static void the_pong_of_a_new_private_socket_ends_its_down(void **state)
+{
+    (void)state;
+    struct stream_traits traits = rig_traits(KEY_NONE, CHAIN_NONE);
+    traits.stream_class = FLATLINE_CLASS_USER;
+    rig_start_one(&rig, &traits);
+    struct event extended = rig_event(EVENT_KEY_EXTENDED, EVENT_NO_CONNECTION, ms(0));
+    extended.stream = 0;
+    extended.note.value = 77;
+    send(&rig, extended);
+    up(&rig, 0, 1, 0, ms(10));
+    send(&rig, rig_event(EVENT_PONG, 0, ms(20)));
+    down(&rig, 0, 1, LINK_END_ERROR, 104, ms(100));
+    assert_int_equal(rig_view(&rig, 0)->lease_until_ns, 0);
+    up(&rig, 0, 2, 0, ms(200));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_DOWN)); /* an open socket is no proof */
+    send(&rig, rig_event(EVENT_PONG, 0, ms(210)));
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_DOWN)->cleared_ns, ms(210));
+    assert_int_equal(rig_view(&rig, 0)->open_faults, 0);
+    assert_true(rig_view(&rig, 0)->lease_until_ns > ms(210));
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_connection_given_up_after_its_end_takes_its_faults_along),
         cmocka_unit_test(the_planned_end_of_the_last_leg_revokes_if_its_successor_is_down),
         cmocka_unit_test(data_on_every_stream_makes_up_for_a_lost_acknowledgement),
+        cmocka_unit_test(the_pong_of_a_new_private_socket_ends_its_down),
         cmocka_unit_test(a_list_that_names_all_of_ours_makes_the_inventory_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
