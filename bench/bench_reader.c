@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_reader.c - what a look costs an engine, and what a publication costs the judge.
+ * bench_reader.c - what a look and an echo cost an engine, and what a publication costs the judge.
  *
  * Method: one thread, a segment in /dev/shm published by the real publisher and mapped by the real
  * reader (two mappings of one file). Each figure is the median over ROUNDS rounds of (time of a
@@ -12,6 +12,7 @@
 #include "core/base.h"
 #include "core/clock.h"
 #include "core/publisher.h"
+#include "flatline/engine.h"
 #include "flatline/flatline.h"
 
 #include <inttypes.h>
@@ -28,6 +29,11 @@ struct bench {
     struct flatline_stream stream;
     struct flatline_gate gate;
     struct stream_view view;
+    struct flatline_engine *engine;
+    struct flatline_engine_echo *echo;
+    struct flatline_engine_worker *worker;
+    struct flatline_engine_latency *latency;
+    struct flatline_engine_view *engine_view;
     uint64_t now_ns;
     uint64_t sink;
 };
@@ -86,6 +92,43 @@ static void loop_publish_detail(struct bench *bench, uint32_t count)
     }
 }
 
+static void loop_echo(struct bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        flatline_echo(bench->echo, i, bench->now_ns + i);
+    }
+}
+
+static void loop_beat(struct bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        flatline_beat(bench->worker, bench->now_ns + i);
+    }
+}
+
+static void loop_latency(struct bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        flatline_latency(bench->latency, (uint64_t)i << 10);
+    }
+}
+
+/* What the engine watch does each 4 ms, but for the process's state: 64 slots. */
+static void loop_engine_read(struct bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += 1000) {
+        bench->sink += flatline_engine_view_read(bench->engine_view) == 0;
+    }
+}
+
+static void loop_engine_life(struct bench *bench, uint32_t count)
+{
+    const struct flatline_engine_header *header = flatline_engine_view_header(bench->engine_view);
+    for (uint32_t i = 0; i < count; i += 1000) {
+        bench->sink += flatline_engine_life(header) == FLATLINE_ENGINE_ALIVE;
+    }
+}
+
 static const struct {
     const char *name;
     bench_loop *loop;
@@ -96,6 +139,11 @@ static const struct {
     {"snapshot", loop_snapshot},
     {"publish_lease", loop_publish_lease},
     {"publish_detail", loop_publish_detail},
+    {"echo", loop_echo},
+    {"beat", loop_beat},
+    {"latency", loop_latency},
+    {"engine_read/1000", loop_engine_read},
+    {"engine_life/1000", loop_engine_life},
 };
 
 static int compare_doubles(const void *left, const void *right)
@@ -157,16 +205,33 @@ static int bench_start(struct bench *bench, char name[32])
            flatline_gate_at(bench->reader, 0, &bench->gate) != 0;
 }
 
+static int engine_start(struct bench *bench, const char *segment)
+{
+    if (flatline_engine_create(segment, "bench", NULL, &bench->engine) != 0) {
+        return 1;
+    }
+    (void)flatline_declare_stream(bench->engine, "bench/A/book", &bench->echo);
+    (void)flatline_declare_latency(bench->engine, "round trip", 60 * NS_PER_S, &bench->latency);
+    for (uint32_t i = 0; i < 62; i++) {
+        char name[24];
+        (void)snprintf(name, sizeof(name), "worker %u", i);
+        (void)flatline_declare_worker(bench->engine, name, NS_PER_MS, &bench->worker);
+    }
+    return flatline_engine_view_open(flatline_engine_path(bench->engine), &bench->engine_view);
+}
+
 int main(int argc, char **argv)
 {
     const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
     char name[32];
     char lock[64];
     struct bench bench = {.sink = 0};
-    const int error = bench_start(&bench, name);
+    const int error = bench_start(&bench, name) != 0 ? 1 : engine_start(&bench, name);
     for (size_t i = 0; error == 0 && i < ARRAY_COUNT(loops); i++) {
         measure(&bench, loops[i].name, loops[i].loop, json);
     }
+    flatline_engine_view_close(bench.engine_view);
+    flatline_engine_close(bench.engine);
     flatline_detach(bench.reader);
     publisher_destroy(bench.publisher);
     (void)snprintf(lock, sizeof(lock), FLATLINE_DEFAULT_DIRECTORY "/%s.lock", name);
