@@ -23,6 +23,7 @@ RECORDS = {
     "flatline_lease": "lease",
     "flatline_gate_entry": "gate",
     "flatline_gate_member": "member",
+    "flatline_gate_advice": "advice",
 }
 LIMITS = ("lease_absurd_ns", "alive_absurd_ns", "records_max")
 ENUMS = {

@@ -19,12 +19,17 @@ static const char *const why_names[] = {FLATLINE_WHYS(NAME_OF)};
 static const char *const why_texts[] = {FLATLINE_WHYS(TEXT_OF)};
 static const char *const scope_texts[] = {FLATLINE_SCOPES(TEXT_OF)};
 static const char *const event_texts[] = {FLATLINE_EVENTS(TEXT_OF)};
+static const char *const advice_texts[] = {FLATLINE_ADVICES(TEXT_OF)};
+static const char *const target_texts[] = {FLATLINE_TARGETS(TEXT_OF)};
 static const char *const connection_texts[] = {FLATLINE_CONNECTION_STATES(TEXT_OF)};
 static const char *const fault_texts[] = {FLATLINE_FAULTS(FAULT_TEXT)};
 static const char *const fault_keys[][FLATLINE_EVIDENCE_WORDS] = {FLATLINE_FAULTS(FAULT_KEYS)};
 
 FLATLINE_STATIC_ASSERT(COUNT_OF(fault_texts) == FLATLINE_FAULT_COUNT,
                        "every fault kind is counted");
+
+FLATLINE_STATIC_ASSERT(COUNT_OF(advice_texts) == FLATLINE_ADVICE_COUNT,
+                       "every kind of advice is counted");
 
 /* Numbers come out of shared memory: any of them may be out of range. */
 static const char *text_at(const char *const *texts, size_t count, uint64_t number)
@@ -84,6 +89,16 @@ const char *flatline_class_name(enum flatline_class stream_class)
 const char *flatline_event_name(enum flatline_event_type type)
 {
     return text_at(event_texts, COUNT_OF(event_texts), (uint64_t)type);
+}
+
+const char *flatline_advice_name(enum flatline_advice_kind kind)
+{
+    return text_at(advice_texts, COUNT_OF(advice_texts), (uint64_t)kind);
+}
+
+const char *flatline_target_name(enum flatline_target target)
+{
+    return text_at(target_texts, COUNT_OF(target_texts), (uint64_t)target);
 }
 
 const char *flatline_connection_state_name(enum flatline_connection_state state)

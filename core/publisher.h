@@ -57,6 +57,8 @@ struct publisher_config {
     bool histograms;     /* per stream: interarrival, lag; per connection: round trip */
     const char *const *counter_names;
     uint32_t counter_count;
+    uint32_t advice_max;        /* 0: no advice */
+    const char *control_socket; /* NULL: none */
 };
 
 /** Bytes the segment of this configuration takes. */
@@ -113,6 +115,23 @@ void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t v
 
 /** Sets header.sentinel_why: 1 spinning, 2 a venue is unanchored. */
 void publisher_flags(struct publisher *publisher, uint64_t flags);
+
+/** Publishes one advice slot, serial 0 = empty; words[sequence] is not looked at. */
+void publisher_advice(struct publisher *publisher,
+                      uint32_t slot,
+                      const struct flatline_advice_slot *advice);
+
+/** Publishes what a gate is advised: serials first, then each word that acts (release). */
+void publisher_gate_advice(struct publisher *publisher,
+                           uint32_t gate,
+                           const struct flatline_gate_advice *advice);
+
+/** Writes ADVICE or ADVICE_END, of a drill DRILL or DRILL_END, into the event ring. */
+void publisher_advice_event(struct publisher *publisher,
+                            const struct flatline_advice_slot *advice,
+                            bool ends,
+                            uint64_t at_mono_ns,
+                            uint64_t now_mono_ns);
 
 uint64_t publisher_epoch(const struct publisher *publisher);
 

@@ -398,6 +398,8 @@ static void publisher_wire(struct publisher *publisher)
     publisher->events = (void *)(map + sections[FLATLINE_SECTION_EVENTS].offset_bytes);
     publisher->counters = (void *)(map + sections[FLATLINE_SECTION_COUNTERS].offset_bytes);
     publisher->errors = (void *)(map + sections[FLATLINE_SECTION_ERRORS].offset_bytes);
+    publisher->advice = (void *)(map + sections[FLATLINE_SECTION_ADVICE].offset_bytes);
+    publisher->gate_advice = (void *)(map + sections[FLATLINE_SECTION_GATE_ADVICE].offset_bytes);
 }
 
 static struct publisher *publisher_allocate(const struct publisher_config *config)
@@ -412,6 +414,8 @@ static struct publisher *publisher_allocate(const struct publisher_config *confi
     publisher->counter_count = config->counter_count;
     publisher->histograms = config->histograms;
     publisher->fault_count = publisher->plan.sections[FLATLINE_SECTION_FAULTS].count;
+    publisher->advice_count = config->advice_max;
+    publisher->gate_count = config->gate_count;
     publisher->event_mask = publisher->plan.sections[FLATLINE_SECTION_EVENTS].count - 1;
     publisher->lock_fd = -1;
     publisher->mirror.faults = calloc(publisher->fault_count, sizeof(*publisher->mirror.faults));

@@ -30,11 +30,15 @@ struct publisher {
     struct flatline_event_slot *events;
     struct flatline_counter *counters;
     struct flatline_error_slot *errors;
+    struct flatline_advice_slot *advice;
+    struct flatline_gate_advice *gate_advice;
     uint64_t event_head;
     uint64_t fault_serial;
     uint32_t stream_count;
     uint32_t connection_count;
     uint32_t fault_count;
+    uint32_t advice_count;
+    uint32_t gate_count;
     uint32_t event_mask;
     uint32_t counter_count; /* without the publisher's own */
     bool histograms;

@@ -71,7 +71,12 @@ struct segment_plan segment_plan(const struct publisher_config *config)
                  config->counter_count + PUBLISHER_OWN_COUNTERS);
     plan_section(
         &plan, FLATLINE_SECTION_ERRORS, sizeof(struct flatline_error_slot), PUBLISHER_ERRORS_MAX);
-    plan_section(&plan, FLATLINE_SECTION_ADVICE, sizeof(struct flatline_advice_slot), 0);
+    plan_section(
+        &plan, FLATLINE_SECTION_ADVICE, sizeof(struct flatline_advice_slot), config->advice_max);
+    plan_section(&plan,
+                 FLATLINE_SECTION_GATE_ADVICE,
+                 sizeof(struct flatline_gate_advice),
+                 config->gate_count);
     const size_t stream_bytes =
         hist_size_bytes(HIST_BITS_TWO_DIGITS, NS_PER_US, STREAM_HISTOGRAM_MAX_NS);
     const size_t connection_bytes =
@@ -219,6 +224,11 @@ void segment_fill(uint8_t *map,
     header->created_wall_ns = clock_wall_ns();
     header->boottime_offset_ns = clock_suspended_ns();
     memcpy(header->sections, plan->sections, sizeof(header->sections));
+    if (config->control_socket != NULL) {
+        memcpy(header->control_socket,
+               config->control_socket,
+               strnlen(config->control_socket, sizeof(header->control_socket) - 1));
+    }
     fill_streams(map, plan, config);
     fill_connections(map, plan, config);
     fill_gates(map, plan, config);

@@ -149,10 +149,12 @@ int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatl
         return FLATLINE_E_UNKNOWN_NAME;
     }
     const struct gate_span *span = &reader->view->gates[index];
-    *ret_gate = (struct flatline_gate){.members = reader->view->looks + span->first_member,
-                                       .header = view_header(reader->view),
-                                       .member_count = span->member_count,
-                                       .index = index};
+    *ret_gate = (struct flatline_gate){
+        .members = reader->view->looks + span->first_member,
+        .header = view_header(reader->view),
+        .advice = view_record(reader->view, FLATLINE_SECTION_GATE_ADVICE, index),
+        .member_count = span->member_count,
+        .index = index};
     return 0;
 }
 
@@ -230,6 +232,14 @@ bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uin
     return old != reader->view &&
            flatline_find_gate(reader, old->gate_names[gate->index], gate) == 0 &&
            flatline_gate_fresh(gate, flatline_now_mono_ns());
+}
+
+bool flatline_look_quote(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns)
+{
+    return flatline_may_quote(gate, now_mono_ns) ||
+           (!flatline_gate_fresh(gate, now_mono_ns) &&
+            flatline_look_gate(reader, gate, now_mono_ns) &&
+            flatline_may_quote(gate, flatline_now_mono_ns()));
 }
 
 /* For programs compiled as strict C11, which cannot read the clock themselves. */

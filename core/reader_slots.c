@@ -119,6 +119,99 @@ int flatline_faults(const struct flatline *reader,
     return (int)count;
 }
 
+/* ---- advice ---------------------------------------------------------------------------------- */
+
+/* Text that a hostile owner may have filled with anything: cut, and nothing a terminal obeys. */
+static void text_copy(char *text, const uint64_t *words, size_t bytes)
+{
+    memcpy(text, words, bytes);
+    text[bytes - 1] = '\0';
+    for (char *byte = text; *byte != '\0'; byte++) {
+        if ((unsigned char)*byte < ' ' || *byte == 0x7f) {
+            *byte = '?';
+        }
+    }
+}
+
+static void advice_of_slot(const struct flatline_advice_slot *slot, struct flatline_advice *advice)
+{
+    *advice = (struct flatline_advice){
+        .serial = slot->serial,
+        .kind = (enum flatline_advice_kind)slot->kind,
+        .target = (enum flatline_target)slot->target,
+        .index = (uint32_t)slot->index,
+        .drill = (slot->flags & FLATLINE_ADVICE_DRILL) != 0,
+        .since_mono_ns = slot->since_mono_ns,
+        .until_mono_ns = slot->until_mono_ns,
+        .since_wall_ns = slot->since_wall_ns,
+        .uid = slot->uid,
+    };
+    text_copy(advice->by, slot->by, sizeof(advice->by));
+    text_copy(advice->name, slot->name, sizeof(advice->name));
+    text_copy(advice->reason, slot->reason, sizeof(advice->reason));
+}
+
+/* Keeps the newest advice_max of count + 1, newest first. */
+static void advice_insert(struct flatline_advice *advice,
+                          size_t advice_max,
+                          size_t count,
+                          const struct flatline_advice_slot *slot)
+{
+    size_t place = count < advice_max ? count : advice_max;
+    while (place > 0 && advice[place - 1].serial < slot->serial) {
+        if (place < advice_max) {
+            advice[place] = advice[place - 1];
+        }
+        place--;
+    }
+    if (place < advice_max) {
+        advice_of_slot(slot, &advice[place]);
+    }
+}
+
+int flatline_list_advice(const struct flatline *reader,
+                         uint64_t now_mono_ns,
+                         struct flatline_advice *advice,
+                         size_t advice_max)
+{
+    if (reader == NULL || (advice == NULL && advice_max > 0)) {
+        return FLATLINE_E_INVALID;
+    }
+    if (view_is_superseded(reader->view)) {
+        return FLATLINE_E_SUPERSEDED;
+    }
+    size_t count = 0;
+    for (uint32_t i = 0; i < flatline_record_count(reader, FLATLINE_SECTION_ADVICE); i++) {
+        struct flatline_advice_slot slot = {0};
+        const uint64_t *live = view_record(reader->view, FLATLINE_SECTION_ADVICE, i);
+        if (!slot_read(live, (uint64_t *)&slot, WORDS_BEFORE(flatline_advice_slot, reserved))) {
+            if (torn(flatline_header_of(reader)) == FLATLINE_E_AGAIN) {
+                return FLATLINE_E_AGAIN;
+            }
+            continue;
+        }
+        if (slot.serial != 0 && slot.until_mono_ns > now_mono_ns) {
+            advice_insert(advice, advice_max, count, &slot);
+            count++;
+        }
+    }
+    return (int)count;
+}
+
+uint64_t flatline_advice_serial(const struct flatline_gate *gate, enum flatline_advice_kind kind)
+{
+    const uint64_t *const serials[FLATLINE_ADVICE_COUNT] = {
+        [FLATLINE_ADVICE_BREAKER] = &gate->advice->breaker_serial,
+        [FLATLINE_ADVICE_PAUSE] = &gate->advice->pause_serial,
+        [FLATLINE_ADVICE_REDUCE] = &gate->advice->reduce_serial,
+        [FLATLINE_ADVICE_FALLBACK] = &gate->advice->fallback_serial,
+        [FLATLINE_ADVICE_RECONNECT] = &gate->advice->reconnect_serial,
+    };
+    return (uint32_t)kind < FLATLINE_ADVICE_COUNT ? load_acquire(serials[kind]) : 0;
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
 int flatline_errors(const struct flatline *reader,
                     struct flatline_error_entry *entries,
                     size_t entries_max)

@@ -148,7 +148,9 @@ static int view_check_sections(struct view *view)
     }
     const uint32_t streams = view->sections[FLATLINE_SECTION_STREAMS].count;
     const bool agree = view->sections[FLATLINE_SECTION_LEASES].count == streams &&
-                       view->sections[FLATLINE_SECTION_DETAILS].count == streams;
+                       view->sections[FLATLINE_SECTION_DETAILS].count == streams &&
+                       view->sections[FLATLINE_SECTION_GATE_ADVICE].count ==
+                           view->sections[FLATLINE_SECTION_GATES].count;
     return agree ? 0 : FLATLINE_E_CORRUPT;
 }
 

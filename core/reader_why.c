@@ -101,6 +101,19 @@ flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32
     return worst;
 }
 
+enum flatline_why
+flatline_quote_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit)
+{
+    const enum flatline_why why = flatline_gate_why(gate, now_mono_ns, ret_culprit);
+    if (header_why(gate->header, now_mono_ns) != FLATLINE_WHY_FRESH) {
+        return why;
+    }
+    if (flatline_advised(gate, FLATLINE_ADVICE_BREAKER, now_mono_ns)) {
+        return FLATLINE_WHY_BREAKER;
+    }
+    return flatline_advised(gate, FLATLINE_ADVICE_PAUSE, now_mono_ns) ? FLATLINE_WHY_PAUSED : why;
+}
+
 /* ---- the same for people --------------------------------------------------------------------- */
 
 /* "1.204 s", of the distance between two moments, whichever is later. */

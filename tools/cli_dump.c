@@ -13,8 +13,9 @@ static const struct cli_usage usage = {
     .command = "dump",
     .arguments = "",
     .text = "Prints the whole segment, field by field, as the tables of layout.h name them; empty "
-            "fault, event and error\n"
-            "slots are left out. Words are printed as they are: signed where the layout says so, "
+            "fault, event, error and\n"
+            "advice slots are left out. Words are printed as they are: signed where the layout "
+            "says so, "
             "else unsigned.",
 };
 
@@ -25,6 +26,7 @@ enum shape { SHAPE_U32, SHAPE_U64, SHAPE_I64, SHAPE_TEXT, SHAPE_WORDS, SHAPE_OTH
 struct field {
     const char *record;
     const char *name;
+    const char *unit;
     size_t offset;
     size_t bytes;
     enum shape shape;
@@ -39,7 +41,7 @@ struct field {
         uint64_t *: SHAPE_WORDS,                                                                    \
         default: SHAPE_OTHER)
 #define FIELD_ROW(record, field, offset, bytes, unit, meaning)                                     \
-    {#record, #field, offset, bytes, SHAPE_OF(((struct record *)0)->field)},
+    {#record, #field, unit, offset, bytes, SHAPE_OF(((struct record *)0)->field)},
 
 static const struct field fields[] = {FLATLINE_ALL_FIELDS(FIELD_ROW)};
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -58,11 +60,11 @@ static uint64_t field_word(const struct field *field, const uint8_t *record)
     return cli_word((const void *)(record + field->offset));
 }
 
-/* Text fields are char arrays, and word arrays that hold text are named so. */
+/* Text fields are char arrays, and word arrays whose unit says so. */
 static bool field_is_text(const struct field *field)
 {
     return field->shape == SHAPE_TEXT ||
-           (field->shape == SHAPE_WORDS && strcmp(field->name, "text") == 0);
+           (field->shape == SHAPE_WORDS && strcmp(field->unit, "text") == 0);
 }
 
 #define FIELD_TEXT_BYTES 256
@@ -140,7 +142,7 @@ static void print_record(const char *structure, const uint8_t *record)
 static bool is_unwritten(enum flatline_section_index section, const uint8_t *record)
 {
     const bool slots = section == FLATLINE_SECTION_FAULTS || section == FLATLINE_SECTION_EVENTS ||
-                       section == FLATLINE_SECTION_ERRORS;
+                       section == FLATLINE_SECTION_ERRORS || section == FLATLINE_SECTION_ADVICE;
     return slots && cli_word((const void *)record) == 0;
 }
 

@@ -62,6 +62,8 @@ struct fault_row {
 #define WHY_ROW(number, name, text)                     {"flatline_why", number, #name, text},
 #define SCOPE_ROW(number, name, text)                   {"flatline_scope", number, #name, text},
 #define EVENT_ROW(number, name, text)                   {"flatline_event_type", number, #name, text},
+#define ADVICE_ROW(number, name, text)                  {"flatline_advice_kind", number, #name, text},
+#define TARGET_ROW(number, name, text)                  {"flatline_target", number, #name, text},
 #define CONNECTION_ROW(number, name, text)              {"flatline_connection_state", number, #name, text},
 #define ERROR_ROW(number, name, text)                   {"flatline_error", number, #name, text},
 
@@ -72,7 +74,8 @@ static const struct fault_row faults[] = {FLATLINE_FAULTS(FAULT_ROW)};
 static const struct enum_row enums[] = {
     FLATLINE_STATES(STATE_ROW) FLATLINE_VENUES(VENUE_ROW) FLATLINE_CLASSES(CLASS_ROW)
         FLATLINE_WHYS(WHY_ROW) FLATLINE_SCOPES(SCOPE_ROW) FLATLINE_EVENTS(EVENT_ROW)
-            FLATLINE_CONNECTION_STATES(CONNECTION_ROW) FLATLINE_ERRORS(ERROR_ROW)};
+            FLATLINE_ADVICES(ADVICE_ROW) FLATLINE_TARGETS(TARGET_ROW)
+                FLATLINE_CONNECTION_STATES(CONNECTION_ROW) FLATLINE_ERRORS(ERROR_ROW)};
 
 static bool starts_list(size_t i)
 {

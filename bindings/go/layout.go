@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x1f6deeee04095739
+	layoutHash       = 0x935ff5fc5a8a27e5
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -19,43 +19,55 @@ const (
 
 // Where things are, in bytes from the start of their record.
 const (
-	placeBytes             = 16
-	placeOffsetBytes       = 0
-	placeStrideBytes       = 8
-	placeCount             = 12
-	headerBytes            = 640
-	headerMagic            = 0
-	headerMajor            = 8
-	headerMinor            = 12
-	headerFileBytes        = 16
-	headerLayoutHash       = 24
-	headerEpoch            = 32
-	headerWriterPid        = 40
-	headerWriterStartTicks = 48
-	headerCreatedMonoNs    = 56
-	headerCreatedWallNs    = 64
-	headerBoottimeOffsetNs = 72
-	headerSections         = 80
-	headerAliveUntilMonoNs = 512
-	headerState            = 520
-	headerJudgeBeatMonoNs  = 528
-	headerIngestBeatMonoNs = 536
-	headerEventHead        = 544
-	headerFaultSerial      = 552
-	headerSentinelWhy      = 560
-	leaseBytes             = 128
-	leaseUntilMonoNs       = 0
-	leaseDueID             = 8
-	leaseLostCount         = 16
-	leaseQuietUntilMonoNs  = 24
-	leaseRevokedBy         = 32
-	gateBytes              = 128
-	gateName               = 0
-	gateFirstMember        = 64
-	gateMemberCount        = 68
-	memberBytes            = 16
-	memberStream           = 0
-	memberStaleAdjustNs    = 8
+	placeBytes                 = 16
+	placeOffsetBytes           = 0
+	placeStrideBytes           = 8
+	placeCount                 = 12
+	headerBytes                = 640
+	headerMagic                = 0
+	headerMajor                = 8
+	headerMinor                = 12
+	headerFileBytes            = 16
+	headerLayoutHash           = 24
+	headerEpoch                = 32
+	headerWriterPid            = 40
+	headerWriterStartTicks     = 48
+	headerCreatedMonoNs        = 56
+	headerCreatedWallNs        = 64
+	headerBoottimeOffsetNs     = 72
+	headerSections             = 80
+	headerControlSocket        = 304
+	headerAliveUntilMonoNs     = 512
+	headerState                = 520
+	headerJudgeBeatMonoNs      = 528
+	headerIngestBeatMonoNs     = 536
+	headerEventHead            = 544
+	headerFaultSerial          = 552
+	headerSentinelWhy          = 560
+	leaseBytes                 = 128
+	leaseUntilMonoNs           = 0
+	leaseDueID                 = 8
+	leaseLostCount             = 16
+	leaseQuietUntilMonoNs      = 24
+	leaseRevokedBy             = 32
+	gateBytes                  = 128
+	gateName                   = 0
+	gateFirstMember            = 64
+	gateMemberCount            = 68
+	memberBytes                = 16
+	memberStream               = 0
+	memberStaleAdjustNs        = 8
+	adviceBytes                = 128
+	adviceBreakerUntilMonoNs   = 0
+	advicePauseUntilMonoNs     = 8
+	adviceReduceUntilMonoNs    = 16
+	adviceFallbackUntilMonoNs  = 24
+	adviceReconnectUntilMonoNs = 32
+	adviceBreakerSerial        = 40
+	advicePauseSerial          = 48
+	adviceReduceSerial         = 56
+	adviceFallbackSerial       = 64
+	adviceReconnectSerial      = 72
 )
 
 const (
@@ -72,7 +84,8 @@ const (
 	sectionHistograms           = 10
 	sectionAdvice               = 11
 	sectionConnectionHistograms = 12
-	sectionCount                = 13
+	sectionGateAdvice           = 13
+	sectionCount                = 14
 )
 
 // The least a record of each section holds.
@@ -88,8 +101,9 @@ var recordBytes = [sectionCount]uint64{
 	sectionCounters:             64,
 	sectionErrors:               128,
 	sectionHistograms:           32,
-	sectionAdvice:               256,
+	sectionAdvice:               384,
 	sectionConnectionHistograms: 32,
+	sectionGateAdvice:           128,
 }
 
 // What Attach, Find and Snapshot can fail with; compare with errors.Is.

@@ -93,6 +93,7 @@ struct flatline_gate_look {
 struct flatline_gate {
     const struct flatline_gate_look *members;
     const struct flatline_header *header;
+    const struct flatline_gate_advice *advice; /* live: what operators ask of this gate */
     uint32_t member_count;
     uint32_t index;
 };
@@ -161,6 +162,49 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
                                                    FLATLINE_LEASE_ABSURD_NS);
     }
     return fresh;
+}
+
+/** Is the engine advised to do this at now_mono_ns? Advice ends by time alone.
+ *  FLATLINE_ADVICE_BREAKER and _PAUSE forbid to quote; the others are for the engine to follow.
+ *  A kind this header does not know: false. Thread-safety: any thread, any process. Cost: one load,
+ *  one compare where the kind is a constant. */
+static inline bool flatline_advised(const struct flatline_gate *gate,
+                                    enum flatline_advice_kind kind,
+                                    uint64_t now_mono_ns)
+{
+    const struct flatline_gate_advice *line = gate->advice;
+    const uint64_t *until = NULL;
+    switch (kind) {
+    case FLATLINE_ADVICE_BREAKER:
+        until = &line->breaker_until_mono_ns;
+        break;
+    case FLATLINE_ADVICE_PAUSE:
+        until = &line->pause_until_mono_ns;
+        break;
+    case FLATLINE_ADVICE_REDUCE:
+        until = &line->reduce_until_mono_ns;
+        break;
+    case FLATLINE_ADVICE_FALLBACK:
+        until = &line->fallback_until_mono_ns;
+        break;
+    case FLATLINE_ADVICE_RECONNECT:
+        until = &line->reconnect_until_mono_ns;
+        break;
+    }
+    /* ORDER segment.advice, acquire: pairs with the release in publisher_gate_advice(): whoever
+     * obeys an advice also finds its serial. */
+    return until != NULL && __atomic_load_n(until, __ATOMIC_ACQUIRE) > now_mono_ns;
+}
+
+/** May the engine quote on this gate at now_mono_ns? Every member fresh, the breaker closed, and
+ *  not paused.
+ *  Thread-safety: any thread, any process. Cost: flatline_gate_fresh() and two more loads of one
+ *  line. */
+static inline bool flatline_may_quote(const struct flatline_gate *gate, uint64_t now_mono_ns)
+{
+    return flatline_gate_fresh(gate, now_mono_ns) &&
+           !flatline_advised(gate, FLATLINE_ADVICE_BREAKER, now_mono_ns) &&
+           !flatline_advised(gate, FLATLINE_ADVICE_PAUSE, now_mono_ns);
 }
 
 /** Newest id of this stream that was first seen longer ago than its allowance; 0 = none yet. Your
@@ -234,6 +278,10 @@ bool flatline_look(struct flatline *reader, struct flatline_stream *stream, uint
 /** As flatline_look(), for a gate. */
 bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns);
 
+/** As flatline_may_quote(), with the second look of flatline_look_gate(). An open breaker is no
+ *  reason to look again. */
+bool flatline_look_quote(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns);
+
 /** Why a stream is as it is at now_mono_ns: FLATLINE_WHY_FRESH if and only if flatline_fresh().
  *  Thread-safety: any thread, any process. Cost: a few loads. */
 enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t now_mono_ns);
@@ -242,6 +290,12 @@ enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t no
  *  FLATLINE_NO_INDEX of an empty gate. */
 enum flatline_why
 flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
+
+/** Why the engine may not quote on a gate: FLATLINE_WHY_FRESH if and only if flatline_may_quote().
+ *  A dead sentinel before the breaker before a pause before the members; ret_culprit as in
+ *  flatline_gate_why(). */
+enum flatline_why
+flatline_quote_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
 
 /** The same as one line of text, e.g. "lapsed 1.204 s ago: last newer frame 4.204 s ago". Returns
  *  the length, cut to text_bytes. */
@@ -287,6 +341,32 @@ int flatline_faults(const struct flatline *reader,
                     bool open_only,
                     struct flatline_fault *faults,
                     size_t faults_max);
+
+/* One advice: what an operator or a calendar asks of the engine. */
+struct flatline_advice {
+    uint64_t serial; /* what the engine acknowledges */
+    enum flatline_advice_kind kind;
+    enum flatline_target target;
+    uint32_t index; /* of the gate or stream, number of the venue; else FLATLINE_NO_INDEX */
+    bool drill;     /* an exercise: pages nobody */
+    uint64_t since_mono_ns;
+    uint64_t until_mono_ns; /* FLATLINE_UNTIL_CLEARED: until cleared */
+    uint64_t since_wall_ns;
+    uint64_t uid;
+    char by[FLATLINE_BY_BYTES];
+    char name[FLATLINE_NAME_BYTES]; /* the target as it was given; "*" = everything */
+    char reason[FLATLINE_REASON_BYTES];
+};
+
+/** Copies the advice that holds at now_mono_ns, newest first. Returns as flatline_faults(). */
+int flatline_list_advice(const struct flatline *reader,
+                         uint64_t now_mono_ns,
+                         struct flatline_advice *advice,
+                         size_t advice_max);
+
+/** Serial of the newest advice of a kind that is for this gate, 0 = none: what the engine
+ *  acknowledges, and how it knows that a reconnect is not the one it has made already. */
+uint64_t flatline_advice_serial(const struct flatline_gate *gate, enum flatline_advice_kind kind);
 
 /* One line of the distinct-error log. */
 struct flatline_error_entry {
@@ -366,6 +446,8 @@ const char *flatline_scope_name(enum flatline_scope scope);
 const char *flatline_state_name(enum flatline_state state);
 const char *flatline_venue_name(enum flatline_venue venue);
 const char *flatline_class_name(enum flatline_class stream_class);
+const char *flatline_advice_name(enum flatline_advice_kind kind);
+const char *flatline_target_name(enum flatline_target target);
 const char *flatline_event_name(enum flatline_event_type type);
 const char *flatline_connection_state_name(enum flatline_connection_state state);
 

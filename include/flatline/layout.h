@@ -15,9 +15,9 @@
  * section.stride_bytes). All else is a new major, which readers refuse by name.
  *
  * How words are shared, record kind by record kind:
- *   lone words    lease_until_mono_ns, due_id, lost_count, alive_until_mono_ns, beats, counters: each is one aligned
- *                 64-bit atomic word, meaningful by itself, stored release and loaded acquire.
- *   slots         records that begin with `sequence` (detail, fault, event, error): a fence-free seqlock. The writer
+ *   lone words    lease_until_mono_ns, due_id, lost_count, alive_until_mono_ns, a gate's advice, beats, counters: one aligned
+ *                 64-bit atomic word each, meaningful by itself, stored release and loaded acquire.
+ *   slots         records that begin with `sequence` (detail, fault, event, error, advice): a fence-free seqlock. The writer
  *                 makes sequence odd, stores the words with release, makes sequence even with release. A reader
  *                 loads sequence (acquire), copies the words (acquire), re-loads sequence and retries, a bounded number of
  *                 times, if it was odd or changed.
@@ -44,11 +44,17 @@
 #define FLATLINE_LINE_BYTES     128U /* two cache lines: the adjacent-line prefetcher pairs them */
 #define FLATLINE_NAME_BYTES     64U  /* every name, its terminating NUL included */
 #define FLATLINE_TEXT_BYTES     64U
+#define FLATLINE_SOCKET_BYTES   112U /* a socket's path, its terminating NUL included */
+#define FLATLINE_BY_BYTES       32U
+#define FLATLINE_REASON_BYTES   128U
 #define FLATLINE_EVIDENCE_WORDS 6U
 
 /* A value further in the future than this is absurd: not fresh, whatever it says. */
 #define FLATLINE_LEASE_ABSURD_NS (7200ULL * 1000000000ULL)
 #define FLATLINE_ALIVE_ABSURD_NS (10ULL * 1000000000ULL)
+
+/* Of advice: until somebody clears it. */
+#define FLATLINE_UNTIL_CLEARED UINT64_MAX
 
 /* A table keeps a row a line, however long. */
 /* clang-format off */
@@ -104,7 +110,28 @@
     E(2, RENEW, "renew")                                                                            \
     E(3, FAULT, "fault")                                                                            \
     E(4, CLEAR, "clear")                                                                            \
-    E(5, EPOCH, "epoch")
+    E(5, EPOCH, "epoch")                                                                            \
+    E(6, ADVICE, "advice")             /* fault_id is its serial, fault_kind its kind */            \
+    E(7, ADVICE_END, "advice_end")     /* cleared, replaced or run out */                           \
+    E(8, DRILL, "drill")               /* as ADVICE, of an exercise: pages nobody */                \
+    E(9, DRILL_END, "drill_end")
+
+/* What operators and calendars ask of the engine. Each holds until its time runs out or it is cleared. */
+#define FLATLINE_ADVICES(E)                                                                         \
+    E(0, BREAKER, "breaker")     /* do not quote */                                                 \
+    E(1, PAUSE, "pause")         /* do not quote for a while: an event calendar */                  \
+    E(2, REDUCE, "reduce")       /* quote less, or wider */                                         \
+    E(3, FALLBACK, "fallback")   /* take the data from REST */                                      \
+    E(4, RECONNECT, "reconnect") /* make the engine's own connection anew, once a serial */
+#define FLATLINE_ADVICE_COUNT 5U
+
+/* What an advice is for. */
+#define FLATLINE_TARGETS(E)                                                                         \
+    E(0, ALL, "all")                                                                                \
+    E(1, GATE, "gate")                                                                              \
+    E(2, STREAM, "stream")                                                                          \
+    E(3, VENUE, "venue")                                                                            \
+    E(4, UNKNOWN, "unknown") /* kept from before a change of configuration: for no gate */
 
 #define FLATLINE_CONNECTION_STATES(E)                                                               \
     E(0, IDLE, "idle")             /* waiting out its backoff */                                    \
@@ -149,6 +176,8 @@
 #define FLATLINE_ENUM_SCOPE(number, name, text) FLATLINE_SCOPE_##name = number,
 #define FLATLINE_ENUM_EVENT(number, name, text) FLATLINE_EVENT_##name = number,
 #define FLATLINE_ENUM_CONNECTION(number, name, text) FLATLINE_CONNECTION_##name = number,
+#define FLATLINE_ENUM_ADVICE(number, name, text) FLATLINE_ADVICE_##name = number,
+#define FLATLINE_ENUM_TARGET(number, name, text) FLATLINE_TARGET_##name = number,
 #define FLATLINE_ENUM_FAULT(number, name, text, a, b, c, d, e, f) FLATLINE_FAULT_##name = number,
 
 enum flatline_state { FLATLINE_STATES(FLATLINE_ENUM_STATE) };
@@ -158,6 +187,8 @@ enum flatline_why { FLATLINE_WHYS(FLATLINE_ENUM_WHY) };
 enum flatline_scope { FLATLINE_SCOPES(FLATLINE_ENUM_SCOPE) };
 enum flatline_event_type { FLATLINE_EVENTS(FLATLINE_ENUM_EVENT) };
 enum flatline_connection_state { FLATLINE_CONNECTION_STATES(FLATLINE_ENUM_CONNECTION) };
+enum flatline_advice_kind { FLATLINE_ADVICES(FLATLINE_ENUM_ADVICE) };
+enum flatline_target { FLATLINE_TARGETS(FLATLINE_ENUM_TARGET) };
 enum flatline_fault_kind { FLATLINE_FAULTS(FLATLINE_ENUM_FAULT) };
 
 /* Sections, in header order: S(number, NAME, structure or word, meaning). */
@@ -173,9 +204,10 @@ enum flatline_fault_kind { FLATLINE_FAULTS(FLATLINE_ENUM_FAULT) };
     S(8, COUNTERS, flatline_counter, "named counters")                                              \
     S(9, ERRORS, flatline_error_slot, "distinct-error log")                                         \
     S(10, HISTOGRAMS, flatline_histogram, "histograms of streams: header, then its counts")         \
-    S(11, ADVICE, flatline_advice_slot, "advice words")                                             \
-    S(12, CONNECTION_HISTOGRAMS, flatline_histogram, "histograms of connections, finer")
-#define FLATLINE_SECTION_COUNT 13U
+    S(11, ADVICE, flatline_advice_slot, "advice: what, until when, by whom, why")                   \
+    S(12, CONNECTION_HISTOGRAMS, flatline_histogram, "histograms of connections, finer")            \
+    S(13, GATE_ADVICE, flatline_gate_advice, "advice lines of the gates, same index as the gates")
+#define FLATLINE_SECTION_COUNT 14U
 #define FLATLINE_RECORDS_MAX (1U << 20) /* of one section: a reader refuses more as CORRUPT */
 #define FLATLINE_ENUM_SECTION(number, name, record, meaning) FLATLINE_SECTION_##name = number,
 enum flatline_section_index { FLATLINE_SECTIONS(FLATLINE_ENUM_SECTION) };
@@ -205,7 +237,8 @@ struct flatline_header {
     uint64_t created_wall_ns;
     uint64_t boottime_offset_ns;
     struct flatline_section sections[FLATLINE_SECTION_COUNT];
-    uint8_t reserved0[224];
+    char control_socket[FLATLINE_SOCKET_BYTES];
+    uint8_t reserved0[96];
     /* ---- written by the judge while alive ---- */
     uint64_t alive_until_mono_ns;
     uint64_t state;
@@ -228,7 +261,8 @@ struct flatline_header {
     F(flatline_header, created_mono_ns, 56, 8, "ns CLOCK_MONOTONIC", "when this file was built")    \
     F(flatline_header, created_wall_ns, 64, 8, "ns CLOCK_REALTIME", "when this file was built; for people") \
     F(flatline_header, boottime_offset_ns, 72, 8, "ns", "BOOTTIME - MONOTONIC at creation")         \
-    F(flatline_header, sections, 80, 208, "section", "where the sections are")                      \
+    F(flatline_header, sections, 80, 224, "section", "where the sections are")                      \
+    F(flatline_header, control_socket, 304, 112, "text", "where commands are taken; empty: nowhere") \
     F(flatline_header, alive_until_mono_ns, 512, 8, "ns CLOCK_MONOTONIC", "no lease counts after this") \
     F(flatline_header, state, 520, 8, "enum flatline_state", "state of the writer")                 \
     F(flatline_header, judge_beat_mono_ns, 528, 8, "ns CLOCK_MONOTONIC", "last pass of the judge thread") \
@@ -392,6 +426,33 @@ struct flatline_gate_member {
     F(flatline_gate_member, stream, 0, 4, "index", "in STREAMS")                                    \
     F(flatline_gate_member, stale_adjust_ns, 8, 8, "ns", "gate's stale_after - the stream's, added to its lease; 0 = none")
 
+/* What a gate is advised, of all advice that is for it. One line, so that a look at the gate finds it in one place. Each
+ * word stands alone: an advice holds while now < its until; 0 = none, FLATLINE_UNTIL_CLEARED = until cleared. */
+struct flatline_gate_advice {
+    uint64_t breaker_until_mono_ns;
+    uint64_t pause_until_mono_ns;
+    uint64_t reduce_until_mono_ns;
+    uint64_t fallback_until_mono_ns;
+    uint64_t reconnect_until_mono_ns;
+    uint64_t breaker_serial;
+    uint64_t pause_serial;
+    uint64_t reduce_serial;
+    uint64_t fallback_serial;
+    uint64_t reconnect_serial;
+    uint8_t reserved[48];
+};
+#define FLATLINE_GATE_ADVICE_FIELDS(F)                                                              \
+    F(flatline_gate_advice, breaker_until_mono_ns, 0, 8, "ns CLOCK_MONOTONIC", "no quotes while now < this") \
+    F(flatline_gate_advice, pause_until_mono_ns, 8, 8, "ns CLOCK_MONOTONIC", "no quotes while now < this") \
+    F(flatline_gate_advice, reduce_until_mono_ns, 16, 8, "ns CLOCK_MONOTONIC", "quote less while now < this") \
+    F(flatline_gate_advice, fallback_until_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "take data from REST while now < this") \
+    F(flatline_gate_advice, reconnect_until_mono_ns, 32, 8, "ns CLOCK_MONOTONIC", "connect anew, once a serial, while now < this") \
+    F(flatline_gate_advice, breaker_serial, 40, 8, "serial", "newest advice of the kind, which the engine acknowledges; 0 = none") \
+    F(flatline_gate_advice, pause_serial, 48, 8, "serial", "")                                      \
+    F(flatline_gate_advice, reduce_serial, 56, 8, "serial", "")                                     \
+    F(flatline_gate_advice, fallback_serial, 64, 8, "serial", "")                                   \
+    F(flatline_gate_advice, reconnect_serial, 72, 8, "serial", "")
+
 struct flatline_fault_slot {
     uint64_t sequence;
     uint64_t id;
@@ -485,14 +546,38 @@ struct flatline_histogram {
     F(flatline_histogram, sub_bucket_bits, 24, 4, "bits", "8: two digits, 11: three digits")        \
     F(flatline_histogram, bucket_count, 28, 4, "count", "32-bit counts behind this header")
 
-/* Reserved for the advice words (breaker, pause, reduce, fallback, reconnect); the section is empty in minor 0. */
+/* One advice, a slot. The words that act are in flatline_gate_advice; this tells who asked for them, and why. */
 struct flatline_advice_slot {
     uint64_t sequence;
-    uint64_t words[31];
+    uint64_t serial;
+    uint64_t kind;
+    uint64_t flags;
+    uint64_t target;
+    uint64_t index;
+    uint64_t since_mono_ns;
+    uint64_t until_mono_ns;
+    uint64_t since_wall_ns;
+    uint64_t uid;
+    uint64_t by[4];
+    uint64_t name[8];
+    uint64_t reason[16];
+    uint8_t reserved[80];
 };
+#define FLATLINE_ADVICE_DRILL 1U /* an exercise: pages nobody */
 #define FLATLINE_ADVICE_FIELDS(F)                                                                   \
     F(flatline_advice_slot, sequence, 0, 8, "sequence", "odd while being written")                  \
-    F(flatline_advice_slot, words, 8, 248, "reserved", "")
+    F(flatline_advice_slot, serial, 8, 8, "serial", "1, 2, 3 ..., over all lives of the sentinel; 0 = empty slot") \
+    F(flatline_advice_slot, kind, 16, 8, "enum flatline_advice_kind", "")                           \
+    F(flatline_advice_slot, flags, 24, 8, "flags", "FLATLINE_ADVICE_*")                             \
+    F(flatline_advice_slot, target, 32, 8, "enum flatline_target", "what it is for")                \
+    F(flatline_advice_slot, index, 40, 8, "index", "of the gate or stream, number of the venue; else FLATLINE_NO_INDEX") \
+    F(flatline_advice_slot, since_mono_ns, 48, 8, "ns CLOCK_MONOTONIC", "when it was given; of an earlier boot: 0") \
+    F(flatline_advice_slot, until_mono_ns, 56, 8, "ns CLOCK_MONOTONIC", "holds while now < this")   \
+    F(flatline_advice_slot, since_wall_ns, 64, 8, "ns CLOCK_REALTIME", "when it was given; for people") \
+    F(flatline_advice_slot, uid, 72, 8, "uid", "of who gave it")                                    \
+    F(flatline_advice_slot, by, 80, 32, "text", "his name, NUL-padded")                             \
+    F(flatline_advice_slot, name, 112, 64, "text", "the target as it was given, NUL-padded")        \
+    F(flatline_advice_slot, reason, 176, 128, "text", "NUL-padded")
 
 #define FLATLINE_ALL_FIELDS(F)                                                                      \
     FLATLINE_SECTION_FIELDS(F)                                                                      \
@@ -503,6 +588,7 @@ struct flatline_advice_slot {
     FLATLINE_CONNECTION_FIELDS(F)                                                                   \
     FLATLINE_GATE_FIELDS(F)                                                                         \
     FLATLINE_GATE_MEMBER_FIELDS(F)                                                                  \
+    FLATLINE_GATE_ADVICE_FIELDS(F)                                                                  \
     FLATLINE_FAULT_FIELDS(F)                                                                        \
     FLATLINE_EVENT_FIELDS(F)                                                                        \
     FLATLINE_COUNTER_FIELDS(F)                                                                      \
@@ -520,12 +606,13 @@ struct flatline_advice_slot {
     R(flatline_connection, 256)                                                                     \
     R(flatline_gate_entry, 128)                                                                     \
     R(flatline_gate_member, 16)                                                                     \
+    R(flatline_gate_advice, 128)                                                                    \
     R(flatline_fault_slot, 256)                                                                     \
     R(flatline_event_slot, 64)                                                                      \
     R(flatline_counter, 64)                                                                         \
     R(flatline_error_slot, 128)                                                                     \
     R(flatline_histogram, 32)                                                                       \
-    R(flatline_advice_slot, 256)
+    R(flatline_advice_slot, 384)
 
 #define FLATLINE_ASSERT_FIELD(record, field, offset, bytes, unit, meaning)                          \
     FLATLINE_STATIC_ASSERT(offsetof(struct record, field) == (offset), #record "." #field " moved"); \

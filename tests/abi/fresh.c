@@ -6,6 +6,7 @@
 
 bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns);
 bool engine_look_gate(const struct flatline_gate *gate, uint64_t now_mono_ns);
+bool engine_may_quote(const struct flatline_gate *gate, uint64_t now_mono_ns);
 
 bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns)
 {
@@ -15,4 +16,9 @@ bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns)
 bool engine_look_gate(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     return flatline_gate_fresh(gate, now_mono_ns);
+}
+
+bool engine_may_quote(const struct flatline_gate *gate, uint64_t now_mono_ns)
+{
+    return flatline_may_quote(gate, now_mono_ns);
 }

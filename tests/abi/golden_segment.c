@@ -80,6 +80,22 @@ static void publish(struct publisher *publisher)
     publisher_finding(publisher, &lapse, AT + 4);
     publisher_error(publisher, "an error, \"quoted\"", AT + 5);
     publisher_counter(publisher, 0, 99);
+    struct flatline_advice_slot advice = {.serial = 3,
+                                          .kind = FLATLINE_ADVICE_PAUSE,
+                                          .target = FLATLINE_TARGET_ALL,
+                                          .index = FLATLINE_NO_INDEX,
+                                          .since_mono_ns = AT,
+                                          .until_mono_ns = AT + NS_PER_S,
+                                          .since_wall_ns = 1700000000000000000,
+                                          .uid = 1000};
+    memcpy(advice.by, "ops", 3);
+    memcpy(advice.name, "*", 1);
+    memcpy(advice.reason, "rate decision", 13);
+    const struct flatline_gate_advice paused = {.pause_until_mono_ns = AT + NS_PER_S,
+                                                .pause_serial = 3};
+    publisher_advice(publisher, 0, &advice);
+    publisher_gate_advice(publisher, 0, &paused);
+    publisher_advice_event(publisher, &advice, false, AT + 5, AT + 6);
     publisher_beat(publisher, AT + 6, AT + 5, 250 * NS_PER_MS);
     for (uint64_t i = 1; i <= 1000; i++) {
         hist_record(publisher_stream_histogram(publisher, 0, 0), i * NS_PER_MS);
@@ -140,7 +156,9 @@ int main(int argc, char **argv)
                                             .events_max = 8,
                                             .histograms = true,
                                             .counter_names = counters,
-                                            .counter_count = ARRAY_COUNT(counters)};
+                                            .counter_count = ARRAY_COUNT(counters),
+                                            .advice_max = 2,
+                                            .control_socket = "/run/flatline/control.sock"};
     struct publisher *publisher;
     if (publisher_create(&config, &publisher, text) != 0) {
         (void)fprintf(stderr, "%s\n", text);

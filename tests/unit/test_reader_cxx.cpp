@@ -29,9 +29,13 @@ int main()
     expect(!flatline_fresh(&stream, 900), "not fresh at the end of the sentinel's promise");
     expect(flatline_due_id(&stream) == 7, "due_id");
     const flatline_gate_look member{&lease, -200, 0, 0};
-    const flatline_gate gate{&member, &header, 1, 0};
+    flatline_gate_advice advice{};
+    const flatline_gate gate{&member, &header, &advice, 1, 0};
     expect(flatline_gate_fresh(&gate, 799), "gate fresh before its shorter end");
     expect(!flatline_gate_fresh(&gate, 800), "gate not fresh at its shorter end");
+    expect(flatline_may_quote(&gate, 799), "may quote without advice");
+    advice.breaker_until_mono_ns = FLATLINE_UNTIL_CLEARED;
+    expect(!flatline_may_quote(&gate, 799), "not while the breaker is open");
     flatline *reader = nullptr;
     expect(flatline_attach("/nonexistent/segment", &reader) == FLATLINE_E_NO_FILE, "no file");
     expect(std::strcmp(flatline_why_name(FLATLINE_WHY_LAPSED), "LAPSED") == 0, "why name");
