@@ -28,6 +28,11 @@ static const struct field file_fields[] = {
     {.key = "detect", .read = read_section, .inner = detect_fields, .example = "{first_data: 5s}"},
     {.key = "policy", .read = read_policy, .example = "{GAP: {lease: revoke}}"},
     {.key = "control_socket", .read = read_socket_path, .example = "/run/flatline/control.sock"},
+    {.key = "control_group",
+     .read = read_group,
+     .offset = offsetof(struct config, control_group),
+     .example = "trading"},
+    {.key = "state_file", .read = read_state_file, .example = "/var/lib/flatline/advice"},
     {.key = NULL},
 };
 
@@ -53,6 +58,7 @@ bool config_defaults(struct config *config)
     config->segment_name = strdup(FLATLINE_DEFAULT_NAME);
     config->segment_mode = 0640;
     config->segment_group = (gid_t)-1;
+    config->control_group = (gid_t)-1;
     config->histograms = true;
     config->faults_max = 256;
     config->events_max = 4096;
@@ -87,6 +93,7 @@ void config_free(struct config *config)
     free(config->segment_directory);
     free(config->segment_name);
     free(config->control_socket);
+    free(config->state_file);
     free(config->gates);
     free(config->streams);
     free(config->path);

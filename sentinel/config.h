@@ -18,6 +18,8 @@
  *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20}
  *     policy: {GAP: {lease: revoke}, DOWN: {lease: revoke}}
  *     control_socket: /run/flatline/control.sock
+ *     control_group: trading
+ *     state_file: /var/lib/flatline/advice
  */
 #ifndef FLATLINE_SENTINEL_CONFIG_H
 #define FLATLINE_SENTINEL_CONFIG_H
@@ -97,6 +99,8 @@ struct config {
     uint64_t self_stall_after_ns;
     struct detector_policy policy;
     char *control_socket; /* NULL: none */
+    gid_t control_group;  /* who may act besides root and our own user; (gid_t)-1: nobody */
+    char *state_file;     /* of advice; NULL: <segment>.advice beside the segment */
 };
 
 /** Reads and checks a whole file.

@@ -99,10 +99,12 @@ read_mode(struct reading *reading, const struct field *field, const struct node 
     config->segment_mode = mode;
 }
 
-static void
-read_group(struct reading *reading, const struct field *field, const struct node *value, void *base)
+void read_group(struct reading *reading,
+                const struct field *field,
+                const struct node *value,
+                void *base)
 {
-    struct config *config = base;
+    gid_t *target = (void *)((char *)base + field->offset);
     struct quote quote;
     struct group group;
     struct group *found = NULL;
@@ -112,7 +114,7 @@ read_group(struct reading *reading, const struct field *field, const struct node
         return;
     }
     if (count_parse(text, &number) == VALUE_OK && number < (gid_t)-1) {
-        config->segment_group = (gid_t)number;
+        *target = (gid_t)number;
         return;
     }
     char *buffer = malloc(GROUP_BUFFER_BYTES);
@@ -123,10 +125,11 @@ read_group(struct reading *reading, const struct field *field, const struct node
         problem_add(
             reading->problems,
             value->mark,
-            "group: no group %s on this machine; write one that getent group knows, or its number",
+            "%s: no group %s on this machine; write one that getent group knows, or its number",
+            field->key,
             quote_text(&quote, text));
     } else {
-        config->segment_group = found->gr_gid;
+        *target = found->gr_gid;
     }
     free(buffer);
 }
@@ -137,7 +140,7 @@ const struct field segment_fields[] = {
     {.key = "name", .read = read_segment_name, .example = "flatline"},
     {.key = "directory", .read = read_segment_directory, .example = "/dev/shm"},
     {.key = "mode", .read = read_mode, .example = "\"0640\""},
-    {.key = "group", .read = read_group, .example = "trading"},
+    {.key = "group", .read = read_group, .offset = AT(segment_group), .example = "trading"},
     {.key = "histograms", .read = read_boolean, .offset = AT(histograms), .example = "true"},
     {.key = "faults",
      .read = read_count,
@@ -296,16 +299,31 @@ void read_socket_path(struct reading *reading,
     if (path == NULL) {
         return;
     }
-    if (strlen(path) >= sizeof(address.sun_path)) {
+    /* One more for the temporary name it is made under. */
+    if (strlen(path) + 1 >= sizeof(address.sun_path)) {
         problem_add(reading->problems,
                     value->mark,
-                    "control_socket: the path has %zu characters and the system takes %zu; write a "
+                    "control_socket: the path has %zu characters and may have %zu; write a "
                     "shorter one, e.g. %s",
                     strlen(path),
-                    sizeof(address.sun_path) - 1,
+                    sizeof(address.sun_path) - 2,
                     field->example);
     } else {
         text_store(reading, value, path, &config->control_socket);
     }
     free(path);
+}
+
+void read_state_file(struct reading *reading,
+                     const struct field *field,
+                     const struct node *value,
+                     void *base)
+{
+    struct config *config = base;
+    const char *text = text_of(reading, field, value);
+    char *path = text != NULL ? path_resolve(reading, value, text) : NULL;
+    if (path != NULL) {
+        text_store(reading, value, path, &config->state_file);
+        free(path);
+    }
 }

@@ -136,6 +136,14 @@ void read_policy(struct reading *reading,
                  const struct field *field,
                  const struct node *value,
                  void *base);
+void read_group(struct reading *reading,
+                const struct field *field,
+                const struct node *value,
+                void *base);
+void read_state_file(struct reading *reading,
+                     const struct field *field,
+                     const struct node *value,
+                     void *base);
 void read_socket_path(struct reading *reading,
                       const struct field *field,
                       const struct node *value,

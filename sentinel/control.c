@@ -118,7 +118,7 @@ int control_create(const struct control_setup *setup,
     control->setup = *setup;
     control->line_count = setup->plan->line_count;
     control->lines = calloc(control->line_count + 1U, sizeof(*control->lines));
-    control->polls = calloc(control->line_count + 1U, sizeof(*control->polls));
+    control->polls = calloc(control->line_count + 1U + COMMAND_POLLS, sizeof(*control->polls));
     control->poke_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int result = control->lines != NULL && control->polls != NULL ? 0 : -ENOMEM;
     if (control->poke_fd < 0) {
@@ -133,6 +133,9 @@ int control_create(const struct control_setup *setup,
     if (result == 0) {
         result = user_init(control, error_text, error_text_bytes);
     }
+    if (result == 0) {
+        result = orders_init(control);
+    }
     if (result != 0) {
         control_destroy(control);
         return result;
@@ -140,11 +143,30 @@ int control_create(const struct control_setup *setup,
     for (uint32_t i = 0; i < control->line_count; i++) {
         line_init(control, i);
     }
-    if (setup->config->control_socket != NULL) {
-        control_log(control, "control_socket: reserved; nothing is served on it yet");
-    }
     *ret_control = control;
     return 0;
+}
+
+int control_listen(struct control *control, char *error_text, size_t error_text_bytes)
+{
+    const struct config *config = control->setup.config;
+    if (config->control_socket == NULL) {
+        return 0;
+    }
+    const struct command_setup setup = {.path = config->control_socket,
+                                        .group = config->control_group,
+                                        .on_line = orders_on_line,
+                                        .on_refused = orders_on_refused,
+                                        .user = control};
+    const int error = command_socket_open(&setup, &control->commands);
+    if (error != 0) {
+        (void)snprintf(error_text,
+                       error_text_bytes,
+                       "control_socket: cannot listen at %s: %s",
+                       config->control_socket,
+                       strerror(-error));
+    }
+    return error;
 }
 
 void control_destroy(struct control *control)
@@ -169,6 +191,8 @@ void control_destroy(struct control *control)
         (void)close(control->poke_fd);
     }
     listen_key_wipe(&control->key);
+    command_socket_close(control->commands);
+    free(control->state_file);
     explicit_bzero(control->api_key, sizeof(control->api_key));
     free(control->lines);
     free(control->polls);
@@ -215,9 +239,10 @@ static void inbox_take(struct control *control, uint64_t now_mono_ns)
     }
 }
 
-/* Waits for a dial, a poke, or the time limit. */
+/* Waits for a dial, a command, a poke, or the time limit. */
 static void control_wait(struct control *control, bool rest_is_busy)
 {
+    nfds_t count = control->line_count + 1U;
     control->polls[0] = (struct pollfd){.fd = control->poke_fd, .events = POLLIN};
     for (uint32_t i = 0; i < control->line_count; i++) {
         const struct dial *dial = control->lines[i].dial;
@@ -225,9 +250,12 @@ static void control_wait(struct control *control, bool rest_is_busy)
             (struct pollfd){.fd = dial != NULL ? dial_fd(dial) : -1,
                             .events = dial != NULL ? dial_events(dial) : (short)0};
     }
+    if (control->commands != NULL) {
+        command_socket_polls(control->commands, &control->polls[count]);
+        count += COMMAND_POLLS;
+    }
     const int limit = rest_is_busy ? WAIT_REST_MS : WAIT_IDLE_MS;
-    if (poll(control->polls, control->line_count + 1U, limit) > 0 &&
-        control->polls[0].revents != 0) {
+    if (poll(control->polls, count, limit) > 0 && control->polls[0].revents != 0) {
         uint64_t ignored;
         const ssize_t got = read(control->poke_fd, &ignored, sizeof(ignored));
         (void)got;
@@ -250,6 +278,10 @@ void *control_run(void *user)
         for (uint32_t i = 0; i < control->line_count; i++) {
             line_step(control, &control->lines[i], control->polls[i + 1U].revents != 0, now);
         }
+        if (control->commands != NULL) {
+            command_socket_serve(control->commands, &control->polls[control->line_count + 1U], now);
+        }
+        orders_step(control, now);
         rest_is_busy = rest_service(control->rest, now);
     }
     return NULL;

@@ -7,6 +7,7 @@
 #define FLATLINE_SENTINEL_CONTROL_H
 
 #include "core/ring.h"
+#include "sentinel/advice_queue.h"
 #include "sentinel/config.h"
 #include "sentinel/handover.h"
 #include "sentinel/plan.h"
@@ -22,6 +23,7 @@ struct control_setup {
     struct ring *from_ingest;      /* copies of notices and dead keys */
     struct handover_queue *orders; /* to ingest */
     struct handover_queue *ended;  /* from ingest */
+    struct advice_queue *advice;   /* to the judge */
     struct text_queue *log;        /* lines for the operator */
     struct text_queue *errors;     /* texts for the distinct-error log */
     struct words *words;
@@ -34,6 +36,11 @@ int control_create(const struct control_setup *setup,
                    struct control **ret_control,
                    char *error_text,
                    size_t error_text_bytes);
+
+/** Opens the control socket, if the configuration has one. Once the segment is ours, so that a
+ *  second daemon that is about to be refused takes nobody's socket. Returns 0 or -errno with a
+ *  sentence in error_text. */
+int control_listen(struct control *control, char *error_text, size_t error_text_bytes);
 
 /** After ingest_destroy(): frees dials, REST, what ingest gave back, and the trust stores,
  *  which must outlive every connection. NULL is accepted. */

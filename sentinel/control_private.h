@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * control_private.h - what the files of the control thread share: control.c (loop), control_line.c
- * (connections), control_user.c (listenKey), control_time.c (anchors).
+ * (connections), control_user.c (listenKey), control_time.c (anchors), control_advice.c (commands).
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 #define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 
 #include "feeds/backoff.h"
 #include "feeds/connection_dial.h"
+#include "sentinel/advice.h"
+#include "sentinel/command_socket.h"
 #include "sentinel/control.h"
 #include "sentinel/listen_key.h"
 #include "sentinel/rest.h"
@@ -82,6 +84,10 @@ struct control {
     struct listen_key key;
     enum listen_key_ask key_asked;
     char api_key[CONTROL_API_KEY_BYTES];
+    struct advice_table advice;
+    char *state_file;
+    char boot[ADVICE_BOOT_BYTES];
+    struct command_socket *commands; /* NULL: none */
 };
 
 /* control.c */
@@ -108,6 +114,17 @@ void user_step(struct control *control, uint64_t now_mono_ns);
 void user_key_expired(struct control *control, const struct event *event, uint64_t now_mono_ns);
 /* May the private line be dialled: is there a key? */
 bool user_has_key(const struct control *control);
+
+/* control_advice.c */
+/* Loads what stands from before; an unreadable file opens every breaker. */
+int orders_init(struct control *control);
+void orders_step(struct control *control, uint64_t now_mono_ns);
+void orders_on_line(void *control,
+                    const struct command_caller *caller,
+                    const char *line,
+                    char *reply,
+                    size_t reply_bytes);
+void orders_on_refused(void *control, const struct command_caller *caller);
 
 /* control_time.c */
 void time_init(struct control_venue *venue, uint64_t now_mono_ns);

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/hist.h"
+#include "sentinel/judge_advice.h"
 #include "sentinel/thread.h"
 #include "sentinel/wakeup.h"
 
@@ -27,6 +28,7 @@ struct mark_copy {
 
 struct judge {
     struct judge_setup setup;
+    struct judge_advice advice;
     bool spins;
     struct mark_copy *marks; /* of this pass, by slot */
     struct flatline_histogram **interarrival;
@@ -76,6 +78,7 @@ int judge_create(const struct judge_setup *setup, struct judge **ret_judge)
         return -ENOMEM;
     }
     judge->setup = *setup;
+    judge_advice_init(&judge->advice, setup);
     judge->spins = setup->config->wait == THREAD_SPIN;
     judge->marks = calloc(slots + 1U, sizeof(*judge->marks));
     judge->interarrival = calloc(streams + 1U, sizeof(struct flatline_histogram *));
@@ -353,7 +356,9 @@ bool judge_pass(struct judge *judge, uint64_t now_mono_ns)
 {
     const uint64_t before = judge->last_pass_ns;
     judge->last_pass_ns = now_mono_ns;
-    const bool worked = rings_drain(judge) > 0;
+    /* First: what stood before we came is published before our first beat. */
+    const bool advised = judge_advice_take(&judge->advice, now_mono_ns);
+    const bool worked = rings_drain(judge) > 0 || advised;
     if (before != 0 && now_mono_ns - before > judge->setup.config->self_stall_after_ns) {
         /* After the drain: what lay in the ring is older than the end of our absence. */
         count_relaxed(&judge->setup.words->judge.stalls, 1);
@@ -385,7 +390,7 @@ static void judge_sleep(struct judge *judge)
     const bool due = pass >= judge->published_deadline_ns && pass != judge->seen_pass_ns;
     if (due || ring_waits(judge->setup.from_ingest) || ring_waits(judge->setup.from_control) ||
         (judge->setup.from_engines != NULL && ring_waits(judge->setup.from_engines)) ||
-        load_relaxed(&words->stop) != 0) {
+        judge_advice_waits(&judge->advice) || load_relaxed(&words->stop) != 0) {
         wakeup_cancel(&words->judge.asleep);
         return;
     }

@@ -13,6 +13,7 @@
 #include "core/detector.h"
 #include "core/publisher.h"
 #include "core/ring.h"
+#include "sentinel/advice_queue.h"
 #include "sentinel/config.h"
 #include "sentinel/text_queue.h"
 #include "sentinel/words.h"
@@ -25,8 +26,9 @@ struct judge_setup {
     struct publisher *publisher;
     struct ring *from_ingest;
     struct ring *from_control;
-    struct ring *from_engines; /* NULL: none are watched */
-    struct text_queue *errors; /* from control: texts for the distinct-error log */
+    struct ring *from_engines;   /* NULL: none are watched */
+    struct advice_queue *advice; /* from control; NULL: none */
+    struct text_queue *errors;   /* from control: texts for the distinct-error log */
     struct words *words;
     /* Has a sleeping ingest wake at a deadline; NULL: nobody sleeps. */
     void (*arm)(void *user, uint64_t deadline_mono_ns);
@@ -44,6 +46,9 @@ struct judge_setup {
     J(ingest_ring_full, judge->setup.from_ingest->full_count)                                      \
     J(control_ring_full, judge->setup.from_control->full_count)                                    \
     J(control_notices_dropped, words->ingest.notices_dropped)                                      \
+    J(control_commands, words->control.commands)                                                   \
+    J(control_refused, words->control.refused)                                                     \
+    J(control_advice_unsaved, words->control.unsaved)                                              \
     J(judge_passes, words->judge.passes)                                                           \
     J(judge_events, words->judge.events)                                                           \
     J(judge_stalls, words->judge.stalls)                                                           \

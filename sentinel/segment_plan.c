@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sentinel/segment_plan.h"
 
+#include "sentinel/advice.h"
 #include "sentinel/judge.h"
 
 #include <errno.h>
@@ -70,7 +71,9 @@ int segment_plan_create(const struct config *config,
                                                 .gate_count = config->gate_count,
                                                 .faults_max = config->faults_max,
                                                 .events_max = config->events_max,
-                                                .histograms = config->histograms};
+                                                .histograms = config->histograms,
+                                                .advice_max = ADVICE_MAX,
+                                                .control_socket = config->control_socket};
     segment->wanted.counter_names = judge_counter_names(&segment->wanted.counter_count);
     *ret_segment = segment;
     return 0;

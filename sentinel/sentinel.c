@@ -40,6 +40,7 @@ struct flatline_sentinel {
     struct handover_queue orders;
     struct handover_queue ended;
     struct words words;
+    struct advice_queue advice; /* control -> judge */
     struct text_queue log;
     struct text_queue errors;
     struct config *config;
@@ -229,6 +230,7 @@ static int judge_make(struct flatline_sentinel *sentinel)
                                       .from_ingest = &sentinel->ingest_ring,
                                       .from_control = &sentinel->control_ring,
                                       .from_engines = &sentinel->engine_ring,
+                                      .advice = &sentinel->advice,
                                       .errors = &sentinel->errors,
                                       .words = &sentinel->words,
                                       .arm = arm_ingest,
@@ -245,6 +247,7 @@ control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_
                                         .from_ingest = &sentinel->notice_ring,
                                         .orders = &sentinel->orders,
                                         .ended = &sentinel->ended,
+                                        .advice = &sentinel->advice,
                                         .log = &sentinel->log,
                                         .errors = &sentinel->errors,
                                         .words = &sentinel->words,
@@ -285,6 +288,9 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
                                                  .to_judge = &sentinel->engine_ring,
                                                  .words = &sentinel->words};
         result = engine_watch_create(&setup, &sentinel->engine_watch);
+    }
+    if (result == 0) {
+        result = control_listen(sentinel->control, error_text, error_text_bytes);
     }
     return result != 0 ? fail(error_text, error_text_bytes, result, "cannot start") : 0;
 }

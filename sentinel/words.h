@@ -105,6 +105,13 @@ struct judge_words {
     LINE_ALIGNED uint32_t asleep;
 };
 
+/* Control's own line. */
+struct control_words {
+    LINE_ALIGNED uint64_t commands; /* lines of the control socket */
+    uint64_t refused;               /* callers who may not act */
+    uint64_t unsaved;               /* advice the state file could not take */
+};
+
 /* Control's own words of a slot. */
 struct dial_words {
     uint64_t state; /* enum flatline_connection_state, where ingest has no open socket */
@@ -123,6 +130,7 @@ struct words {
     struct ingest_words ingest;
     struct engine_words engines;
     struct judge_words judge;
+    struct control_words control;
     LINE_ALIGNED uint64_t stop; /* 1: leave the loops. Control thread's caller */
     struct watermark *watermarks;
     struct slot_words *slots;

@@ -242,6 +242,8 @@ static void nothing_but_streams_gets_every_default(void **state)
     assert_int_equal(config->policy.proof_interval_ns, 20 * NS_PER_S);
     assert_memory_equal(config->policy.lease_on, policy.lease_on, sizeof(policy.lease_on));
     assert_null(config->control_socket);
+    assert_null(config->state_file);
+    assert_int_equal(config->control_group, (gid_t)-1);
     config_free(config);
 }
 
@@ -279,6 +281,8 @@ static void every_key_reaches_its_place(void **state)
     assert_int_equal(config->read_budget_bytes, 64U << 10);
     assert_int_equal(config->message_bytes_max, 2U << 20);
     assert_string_equal(config->control_socket, GOOD "/control.sock");
+    assert_int_equal(config->control_group, 0);
+    assert_string_equal(config->state_file, GOOD "/advice.json");
     config_free(config);
 }
 

@@ -41,6 +41,7 @@ struct rig {
     struct ring from_control;
     struct event ingest_slots[64];
     struct event control_slots[64];
+    struct advice_queue advice;
     struct text_queue errors;
     struct words words;
     struct watermark marks[SLOTS];
@@ -92,6 +93,7 @@ static void judge_open(void)
                                       .publisher = rig->publisher,
                                       .from_ingest = &rig->from_ingest,
                                       .from_control = &rig->from_control,
+                                      .advice = &rig->advice,
                                       .errors = &rig->errors,
                                       .words = &rig->words,
                                       .arm = arm,
@@ -323,6 +325,82 @@ static void a_near_deadline_arms_ingest_s_timer_and_once(void **state)
     assert_int_equal(rig->arms, 1);
 }
 
+static void advise(uint64_t row, const struct flatline_advice_slot *advice)
+{
+    const struct advice_change change = {.row = row, .advice = *advice};
+    assert_true(advice_queue_push(&rig->advice, &change));
+}
+
+static struct flatline_advice_slot breaker_of(uint64_t serial, uint64_t until_ns, uint64_t flags)
+{
+    struct flatline_advice_slot advice = {.serial = serial,
+                                          .kind = FLATLINE_ADVICE_BREAKER,
+                                          .flags = flags,
+                                          .target = FLATLINE_TARGET_ALL,
+                                          .index = FLATLINE_NO_INDEX,
+                                          .until_mono_ns = until_ns};
+    memcpy(advice.name, "*", 1);
+    return advice;
+}
+
+static void an_advice_stands_before_the_first_beat_and_ends_by_time_alone(void **state)
+{
+    (void)state;
+    struct flatline_gate gate;
+    struct flatline_event event;
+    struct flatline_advice listed;
+    const uint64_t until = rig->start_ns + 500 * NS_PER_MS;
+    const struct flatline_advice_slot breaker = breaker_of(7, until, 0);
+    advise(3, &breaker);
+    push(EVENT_DATA, rig->start_ns + 5, 1);
+    ingest_passed(rig->start_ns + NS_PER_MS);
+    assert_int_equal(flatline_gate_at(rig->reader, 0, &gate), 0);
+    (void)judge_pass(rig->judge, rig->start_ns + NS_PER_MS); /* its first: advice, frame and beat */
+    assert_true(flatline_gate_fresh(&gate, rig->start_ns + 2 * NS_PER_MS));
+    assert_false(flatline_may_quote(&gate, rig->start_ns + 2 * NS_PER_MS));
+    assert_int_equal(flatline_advice_serial(&gate, FLATLINE_ADVICE_BREAKER), 7);
+    assert_int_equal(flatline_list_advice(rig->reader, until - 1, &listed, 1), 1);
+    assert_int_equal(listed.serial, 7);
+    assert_string_equal(listed.name, "*");
+    assert_int_equal(flatline_list_advice(rig->reader, until, &listed, 1), 0);
+    assert_true(told(FLATLINE_EVENT_ADVICE, &event));
+    assert_int_equal(event.fault_id, 7);
+    /* Nothing more from the judge: time does it. */
+    store_release(&rig->words.ingest.pass_mono_ns, until);
+    publisher_beat(rig->publisher, until, until, NS_PER_S);
+    assert_false(flatline_may_quote(&gate, until - 1));
+    assert_true(flatline_may_quote(&gate, until));
+}
+
+static void of_two_breakers_the_longer_counts_until_it_is_cleared(void **state)
+{
+    (void)state;
+    struct flatline_gate gate;
+    struct flatline_event event;
+    const struct flatline_advice_slot none = {0};
+    const struct flatline_advice_slot ever = breaker_of(1, FLATLINE_UNTIL_CLEARED, 0);
+    const struct flatline_advice_slot drill =
+        breaker_of(2, rig->start_ns + NS_PER_S, FLATLINE_ADVICE_DRILL);
+    assert_int_equal(flatline_gate_at(rig->reader, 0, &gate), 0);
+    advise(0, &ever);
+    advise(1, &drill);
+    (void)judge_pass(rig->judge, rig->start_ns);
+    assert_true(gate.advice->breaker_until_mono_ns == FLATLINE_UNTIL_CLEARED);
+    assert_int_equal(flatline_advice_serial(&gate, FLATLINE_ADVICE_BREAKER), 2);
+    assert_true(told(FLATLINE_EVENT_DRILL, &event));
+    advise(0, &none);
+    (void)judge_pass(rig->judge, rig->start_ns + 1);
+    assert_true(gate.advice->breaker_until_mono_ns == rig->start_ns + NS_PER_S);
+    assert_true(told(FLATLINE_EVENT_ADVICE_END, &event));
+    assert_int_equal(event.fault_id, 1);
+    assert_true(event.at_mono_ns == rig->start_ns + 1);
+    advise(1, &none);
+    (void)judge_pass(rig->judge, rig->start_ns + 2 * NS_PER_S);
+    assert_true(gate.advice->breaker_until_mono_ns == 0);
+    assert_true(told(FLATLINE_EVENT_DRILL_END, &event)); /* dated when it ran out */
+    assert_true(event.at_mono_ns == rig->start_ns + NS_PER_S);
+}
+
 static void words_of_the_other_threads_reach_the_segment(void **state)
 {
     (void)state;
@@ -357,6 +435,8 @@ int main(void)
         RIGGED(the_end_of_the_last_connection_revokes_in_the_same_pass),
         RIGGED(our_own_absence_is_a_stall_of_the_judge),
         RIGGED(a_near_deadline_arms_ingest_s_timer_and_once),
+        RIGGED(an_advice_stands_before_the_first_beat_and_ends_by_time_alone),
+        RIGGED(of_two_breakers_the_longer_counts_until_it_is_cleared),
         RIGGED(words_of_the_other_threads_reach_the_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
