@@ -20,7 +20,7 @@ static const struct cli_usage streams_usage = {
 static const struct cli_usage gates_usage = {
     .command = "gates",
     .arguments = "",
-    .text = "Lists the gates, whether each is fresh, and its members.",
+    .text = "Lists the gates, whether each may quote, and its members.",
     .own = {{"since", "D", "how often each closed in the last D (30m, 24h), and why"}},
 };
 
@@ -98,6 +98,9 @@ json_of_gate(const struct flatline *reader, const struct flatline_gate *gate, en
         object, "gate", cli_json_text(flatline_gate_name(reader, gate->index)));
     (void)json_object_set_new(object, "fresh", json_boolean(why == FLATLINE_WHY_FRESH));
     (void)json_object_set_new(object, "why", json_string(flatline_why_name(why)));
+    const enum flatline_why quote = flatline_quote_why(gate, flatline_now_mono_ns(), NULL);
+    (void)json_object_set_new(object, "may_quote", json_boolean(quote == FLATLINE_WHY_FRESH));
+    (void)json_object_set_new(object, "quote_why", json_string(flatline_why_name(quote)));
     (void)json_object_set_new(object, "members", members);
     return object;
 }
@@ -129,7 +132,7 @@ static int print_gates(const struct flatline *reader, bool json)
         if (flatline_gate_at(reader, i, &gate) == 0) {
             const enum flatline_why why = flatline_gate_why(&gate, flatline_now_mono_ns(), NULL);
             (void)json_array_append_new(gates, json_of_gate(reader, &gate, why));
-            add_gate(table, reader, &gate, why);
+            add_gate(table, reader, &gate, flatline_quote_why(&gate, flatline_now_mono_ns(), NULL));
         }
     }
     return cli_print_either(json, gates, table);

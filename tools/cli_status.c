@@ -2,7 +2,7 @@
  *
  * cli_status.c - `flatline status`: every stream and gate, fresh or why not.
  */
-#include "tools/cli.h"
+#include "tools/cli_advice.h"
 #include "tools/flatline_commands.h"
 
 #include <inttypes.h>
@@ -105,6 +105,9 @@ static json_t *json_gate(const struct flatline *reader, uint32_t index, uint64_t
                               "culprit",
                               why == FLATLINE_WHY_FRESH ? json_null()
                                                         : cli_json_stream(reader, culprit));
+    const enum flatline_why quote = flatline_quote_why(&gate, now_ns, NULL);
+    (void)json_object_set_new(object, "may_quote", json_boolean(quote == FLATLINE_WHY_FRESH));
+    (void)json_object_set_new(object, "quote_why", json_string(flatline_why_name(quote)));
     return object;
 }
 
@@ -139,6 +142,7 @@ static int print_json(const struct flatline *reader, uint64_t now_ns)
     (void)json_object_set_new(object, "unanchored", json_boolean(is_unanchored(header)));
     (void)json_object_set_new(object, "streams", streams);
     (void)json_object_set_new(object, "gates", gates);
+    (void)json_object_set_new(object, "advice", cli_json_advice(reader));
     return cli_json_print(object);
 }
 
@@ -218,15 +222,27 @@ static void print_gates(const struct flatline *reader, uint64_t now_ns)
     for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {
         const struct flatline_gate gate = gate_at(reader, i);
         uint32_t culprit = 0;
-        const enum flatline_why why = flatline_gate_why(&gate, now_ns, &culprit);
+        const enum flatline_why why = flatline_quote_why(&gate, now_ns, &culprit);
+        const bool of_a_stream =
+            why != FLATLINE_WHY_FRESH && why != FLATLINE_WHY_BREAKER && why != FLATLINE_WHY_PAUSED;
         const char *name = flatline_stream_name(reader, culprit);
         cli_table_add(table, CLI_PLAIN, "%s", flatline_gate_name(reader, i));
         cli_table_add(table, cli_why_colour(why), "%s", flatline_why_meaning(why));
-        cli_table_add(
-            table, CLI_PLAIN, "%s", why == FLATLINE_WHY_FRESH || name == NULL ? "" : name);
+        cli_table_add(table, CLI_PLAIN, "%s", of_a_stream && name != NULL ? name : "");
     }
     (void)putchar('\n');
     cli_table_print(table);
+}
+
+static void print_advice(const struct flatline *reader)
+{
+    struct flatline_advice *advice = NULL;
+    const int count = cli_advice(reader, &advice);
+    free(advice);
+    if (count > 0) {
+        (void)putchar('\n');
+        cli_table_print(cli_advice_table(reader));
+    }
 }
 
 int status_command(int argc, char **argv)
@@ -249,6 +265,7 @@ int status_command(int argc, char **argv)
         print_headline(reader, now_ns);
         print_streams(reader, now_ns);
         print_gates(reader, now_ns);
+        print_advice(reader);
         code = cli_finish(CLI_DONE);
     }
     flatline_detach(reader);

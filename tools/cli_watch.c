@@ -88,6 +88,18 @@ json_add_fault(json_t *object, const struct watch *watch, const struct flatline_
         object, "evidence", known ? cli_json_evidence(&fault) : json_object());
 }
 
+static bool is_advice(enum flatline_event_type type)
+{
+    return type == FLATLINE_EVENT_ADVICE || type == FLATLINE_EVENT_ADVICE_END ||
+           type == FLATLINE_EVENT_DRILL || type == FLATLINE_EVENT_DRILL_END;
+}
+
+/* An advice event names its kind where a fault event names the fault's. */
+static const char *advice_kind_of(const struct flatline_event *event)
+{
+    return flatline_advice_name((enum flatline_advice_kind)(uint32_t)event->fault_kind);
+}
+
 static json_t *json_of_event(const struct watch *watch, const struct flatline_event *event)
 {
     json_t *object = json_object();
@@ -99,6 +111,14 @@ static json_t *json_of_event(const struct watch *watch, const struct flatline_ev
     }
     if (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_CLEAR) {
         json_add_fault(object, watch, event);
+    }
+    if (is_advice(event->type)) {
+        cli_json_word(object, "serial", event->fault_id);
+        (void)json_object_set_new(object, "kind", json_string(advice_kind_of(event)));
+        (void)json_object_set_new(object,
+                                  "drill",
+                                  json_boolean(event->type == FLATLINE_EVENT_DRILL ||
+                                               event->type == FLATLINE_EVENT_DRILL_END));
     }
     if (event->type == FLATLINE_EVENT_LAPSE) {
         const bool revoked = event->fault_kind != FLATLINE_FAULT_NONE;
@@ -165,6 +185,8 @@ static void print_event(const struct watch *watch, const struct flatline_event *
         (void)printf(" %" PRIu64, flatline_header_of(watch->reader)->epoch);
     } else if (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_CLEAR) {
         print_fault(watch, event);
+    } else if (is_advice(event->type)) {
+        (void)printf(" %s %" PRIu64, advice_kind_of(event), event->fault_id);
     } else if (stream != NULL) {
         (void)putchar(' ');
         cli_print(CLI_PLAIN, stream);

@@ -17,6 +17,13 @@ command_main streams_command;
 command_main gates_command;
 command_main faults_command;
 command_main engines_command;
+command_main advice_command;
+command_main breaker_command;
+command_main pause_command;
+command_main reduce_command;
+command_main fallback_command;
+command_main reconnect_command;
+command_main drill_command;
 command_main dump_command;
 command_main replay_command;
 command_main tune_command;
@@ -40,6 +47,13 @@ struct command {
     C("gates", "the gates and their members", gates_command)                                       \
     C("faults", "the fault table, newest first", faults_command)                                   \
     C("engines", "the engines beside the segment and what each tells of itself", engines_command)  \
+    C("advice", "what engines are asked to do, by whom and why", advice_command)                   \
+    C("breaker", "open or clear a breaker: no quotes", breaker_command)                            \
+    C("pause", "pause quoting, or go on", pause_command)                                           \
+    C("reduce", "advise to quote less", reduce_command)                                            \
+    C("fallback", "advise to take data from REST", fallback_command)                               \
+    C("reconnect", "advise engines to connect anew", reconnect_command)                            \
+    C("drill", "close a gate for a moment and see engines stop", drill_command)                    \
     C("dump", "the whole segment, field by field", dump_command)                                   \
     C("replay",                                                                                    \
       "recorded frames through codec and detector: what would have been found",                    \

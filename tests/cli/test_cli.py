@@ -99,6 +99,8 @@ class Usage(Reader):
         for command in re.findall(r"^  (\w+)", text, re.M):
             if command in ("replay", "tune", "init", "doctor", "engines"):
                 continue  # they read no segment, or tell what is wrong with it
+            if command in ("breaker", "pause", "reduce", "fallback", "reconnect", "drill"):
+                continue  # they want more than a segment
             for content, said in cases.items():
                 if content is None:
                     self.path.unlink()
