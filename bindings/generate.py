@@ -28,6 +28,7 @@ RECORDS = {
 LIMITS = ("lease_absurd_ns", "alive_absurd_ns", "records_max")
 ENUMS = {
     "Why": ("flatline_why", "why a stream or a gate is, or is not, fresh"),
+    "Advice": ("flatline_advice_kind", "what operators and calendars ask of the engine"),
     "State": ("flatline_state", "what the sentinel last said of itself"),
 }
 

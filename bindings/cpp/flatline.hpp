@@ -152,6 +152,30 @@ class gate {
         return flatline_look_gate(reader_, &gate_, now_mono_ns);
     }
 
+    /// May the engine quote: fresh, the breaker closed, not paused?
+    bool may_quote(std::uint64_t now_mono_ns = now()) const noexcept
+    {
+        return flatline_may_quote(&gate_, now_mono_ns);
+    }
+
+    /// As may_quote(), with a second look, as stream::look().
+    bool look_quote(std::uint64_t now_mono_ns = now()) noexcept
+    {
+        return flatline_look_quote(reader_, &gate_, now_mono_ns);
+    }
+
+    /// Is the engine advised to do this? Serials: flatline_advice_serial(&g.get(), kind).
+    bool advised(enum flatline_advice_kind kind, std::uint64_t now_mono_ns = now()) const noexcept
+    {
+        return flatline_advised(&gate_, kind, now_mono_ns);
+    }
+
+    /// Why the engine may not quote: FRESH if and only if may_quote().
+    enum flatline_why quote_why(std::uint64_t now_mono_ns = now()) const noexcept
+    {
+        return flatline_quote_why(&gate_, now_mono_ns, nullptr);
+    }
+
     /// Why, and which stream is in the worst trouble (empty of a fresh gate, of an empty one, and of
     /// one whose segment the reader has left).
     std::pair<enum flatline_why, std::string> why(std::uint64_t now_mono_ns = now()) const

@@ -215,6 +215,33 @@ var whyMeanings = [...]string{
 	12: "paused by an operator or a calendar",
 }
 
+// Advice is what operators and calendars ask of the engine.
+type Advice uint64
+
+const (
+	AdviceBreaker   Advice = 0
+	AdvicePause     Advice = 1
+	AdviceReduce    Advice = 2
+	AdviceFallback  Advice = 3
+	AdviceReconnect Advice = 4
+)
+
+var adviceNames = [...]string{
+	0: "BREAKER",
+	1: "PAUSE",
+	2: "REDUCE",
+	3: "FALLBACK",
+	4: "RECONNECT",
+}
+
+var adviceMeanings = [...]string{
+	0: "breaker",
+	1: "pause",
+	2: "reduce",
+	3: "fallback",
+	4: "reconnect",
+}
+
 // State is what the sentinel last said of itself.
 type State uint64
 

@@ -16,6 +16,8 @@ type Stream struct {
 // Gate is a look at the streams one decision needs.
 type Gate struct {
 	alive   *uint64
+	breaker *uint64
+	pause   *uint64
 	members []member
 	reader  *Reader
 	view    *view
@@ -114,6 +116,48 @@ func (g *Gate) Fresh(now uint64) bool {
 		}
 	}
 	return true
+}
+
+// MayQuote says whether the engine may quote at now: fresh, the breaker closed, not paused.
+func (g *Gate) MayQuote(now uint64) bool {
+	return g.Fresh(now) && atomic.LoadUint64(g.breaker) <= now && atomic.LoadUint64(g.pause) <= now
+}
+
+// LookQuote is MayQuote now, with a second look, as Stream.Look.
+func (g *Gate) LookQuote() bool { return g.Look() && g.MayQuote(Now()) }
+
+// QuoteWhy says why the engine may not quote at now: WhyFresh only if MayQuote.
+func (g *Gate) QuoteWhy(now uint64) Why {
+	if why := g.view.why(now); why != WhyFresh {
+		return why
+	}
+	if atomic.LoadUint64(g.breaker) > now {
+		return WhyBreaker
+	}
+	if atomic.LoadUint64(g.pause) > now {
+		return WhyPaused
+	}
+	why, _ := g.Why(now)
+	return why
+}
+
+// Advised says whether the engine is asked to do this at now. An advice ends by time alone.
+func (g *Gate) Advised(kind Advice, now uint64) bool {
+	return kind <= AdviceReconnect && g.view.u64(g.adviceAt(adviceBreakerUntilMonoNs, kind)) > now
+}
+
+// AdviceSerial is the newest advice of a kind that is for this gate, 0 is none: what tells a
+// reconnect from the one that was made already.
+func (g *Gate) AdviceSerial(kind Advice) uint64 {
+	if kind > AdviceReconnect {
+		return 0
+	}
+	return g.view.u64(g.adviceAt(adviceBreakerSerial, kind))
+}
+
+// adviceAt: the words of a line stand in the order of the kinds.
+func (g *Gate) adviceAt(first uint64, kind Advice) uint64 {
+	return g.view.place(sectionGateAdvice, g.index) + first + 8*uint64(kind)
 }
 
 // Look is Fresh now, with a second look, as Stream.Look.

@@ -190,7 +190,8 @@ func (v *view) copySections() bool {
 		v.sections[i] = s
 	}
 	streams := v.sections[sectionStreams].count
-	return v.sections[sectionLeases].count == streams && v.sections[sectionDetails].count == streams
+	return v.sections[sectionLeases].count == streams && v.sections[sectionDetails].count == streams &&
+		v.sections[sectionGateAdvice].count == v.sections[sectionGates].count
 }
 
 func (v *view) copyStreams() bool {
@@ -259,7 +260,9 @@ func (v *view) stream(r *Reader, name string) (Stream, bool) {
 func (v *view) gate(r *Reader, name string) (Gate, bool) {
 	for i, known := range v.gates {
 		if known.name == name {
-			return Gate{v.word(headerAliveUntilMonoNs), known.members, r, v, i}, true
+			advice := v.place(sectionGateAdvice, i)
+			return Gate{v.word(headerAliveUntilMonoNs), v.word(advice + adviceBreakerUntilMonoNs),
+				v.word(advice + advicePauseUntilMonoNs), known.members, r, v, i}, true
 		}
 	}
 	return Gate{}, false

@@ -162,6 +162,16 @@ class Why(_Meant):
     PAUSED = (12, "paused by an operator or a calendar")
 
 
+class Advice(_Meant):
+    """What operators and calendars ask of the engine."""
+
+    BREAKER = (0, "breaker")
+    PAUSE = (1, "pause")
+    REDUCE = (2, "reduce")
+    FALLBACK = (3, "fallback")
+    RECONNECT = (4, "reconnect")
+
+
 class State(_Meant):
     """What the sentinel last said of itself."""
 
@@ -375,8 +385,10 @@ class _View:
 
     def _check_counts(self):
         by_stream = (_SECTION_STREAMS, _SECTION_LEASES, _SECTION_DETAILS)
-        if len({self._sections[section][2] for section in by_stream}) != 1:
-            raise Error(Code.CORRUPT)
+        by_gate = (_SECTION_GATES, _SECTION_GATE_ADVICE)
+        for sections in (by_stream, by_gate):
+            if len({self._sections[section][2] for section in sections}) != 1:
+                raise Error(Code.CORRUPT)
 
     def _names_of(self, section):
         return [self._name_at(self.place(section, i)) for i in range(self._sections[section][2])]
@@ -633,12 +645,16 @@ class Gate(_Handle):
     def _settle(self, view):
         index = self._index_in(view.gates)
         self._home = view, index
-        self._at = view.words, view.members[index]
+        advice = view.place(_SECTION_GATE_ADVICE, index) // 8
+        self._at = view.words, view.members[index], advice  # one step: others may be looking
 
     def fresh(self, now_ns=None):
         """Is every stream of the gate fresh? A gate without streams never is."""
-        words, members = self._at
-        now = monotonic_ns() if now_ns is None else now_ns
+        words, members, _ = self._at
+        return self._fresh_at(words, members, monotonic_ns() if now_ns is None else now_ns)
+
+    @staticmethod
+    def _fresh_at(words, members, now):
         if not members or not 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS:
             return False
         for lease, adjust_ns, _ in members:
@@ -651,6 +667,39 @@ class Gate(_Handle):
         """Why it is as it is. Why.FRESH only if fresh()."""
         return self._trouble(now_ns)[0]
 
+    def may_quote(self, now_ns=None):
+        """May the engine quote: fresh, the breaker closed, not paused?"""
+        words, members, line = self._at
+        now = monotonic_ns() if now_ns is None else now_ns
+        return (self._fresh_at(words, members, now) and words[line + _ADVICE_BREAKER_UNTIL_MONO_NS // 8] <= now
+                and words[line + _ADVICE_PAUSE_UNTIL_MONO_NS // 8] <= now)
+
+    def look_quote(self):
+        """As may_quote(), with a second look, as look()."""
+        return self.look() and self.may_quote()
+
+    def quote_why(self, now_ns=None):
+        """Why the engine may not quote. Why.FRESH only if may_quote()."""
+        now = monotonic_ns() if now_ns is None else now_ns
+        why = _why_header(self._at[0], now)
+        if why is not Why.FRESH:
+            return why
+        if self.advised(Advice.BREAKER, now):
+            return Why.BREAKER
+        return Why.PAUSED if self.advised(Advice.PAUSE, now) else self.why(now)
+
+    def advised(self, kind, now_ns=None):
+        """Is the engine asked to do this? An advice ends by time alone."""
+        words, _, line = self._at
+        now = monotonic_ns() if now_ns is None else now_ns
+        return words[line + _ADVICE_BREAKER_UNTIL_MONO_NS // 8 + Advice(kind)] > now
+
+    def advice_serial(self, kind):
+        """The newest advice of a kind that is for this gate, 0 = none: what tells a reconnect from
+        the one that was made already."""
+        words, _, line = self._at
+        return words[line + _ADVICE_BREAKER_SERIAL // 8 + Advice(kind)]
+
     def culprit(self, now_ns=None):
         """Name of the stream in the worst trouble (the first, where the whole segment is); None of
         a fresh gate and of an empty one."""
@@ -658,7 +707,7 @@ class Gate(_Handle):
         return None if why is Why.FRESH else stream
 
     def _trouble(self, now_ns):
-        words, members = self._at
+        words, members, _ = self._at
         now = monotonic_ns() if now_ns is None else now_ns
         why = _why_header(words, now)
         if not members:

@@ -87,6 +87,23 @@ static void ask_gate(uint64_t now)
     (void)puts("}");
 }
 
+static void ask_quote(uint64_t now)
+{
+    (void)printf("{\"may_quote\":%s,\"why\":\"%s\",\"advised\":[",
+                 truth(flatline_may_quote(&gate, now)),
+                 flatline_why_name(flatline_quote_why(&gate, now, NULL)));
+    for (uint32_t i = 0; i < FLATLINE_ADVICE_COUNT; i++) {
+        const bool is = flatline_advised(&gate, (enum flatline_advice_kind)i, now);
+        (void)printf("%s%d", i > 0 ? "," : "", is ? 1 : 0);
+    }
+    (void)printf("],\"serials\":[");
+    for (uint32_t i = 0; i < FLATLINE_ADVICE_COUNT; i++) {
+        const uint64_t serial = flatline_advice_serial(&gate, (enum flatline_advice_kind)i);
+        (void)printf("%s%" PRIu64, i > 0 ? "," : "", serial);
+    }
+    (void)puts("]}");
+}
+
 #define PRINT_WORD(record, field, offset, bytes, unit, meaning)                                    \
     print_word((offset) == 0,                                                                      \
                (uint64_t)copy.field,                                                               \
@@ -209,6 +226,8 @@ static bool obey(const char *line)
         ask(a, b);
     } else if (sscanf(line, "ask_gate %" SCNu64, &a) == 1) {
         ask_gate(a);
+    } else if (sscanf(line, "ask_quote %" SCNu64, &a) == 1) {
+        ask_quote(a);
     } else if (sscanf(line, "stress %" SCNu64, &a) == 1) {
         stress(a);
     } else if (sscanf(line, "time %" SCNu64, &a) == 1) {

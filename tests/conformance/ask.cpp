@@ -88,6 +88,21 @@ void ask_gate(std::uint64_t now)
               << flatline_why_name(why) << R"(","culprit":)" << quoted_or_null(culprit) << "}";
 }
 
+void ask_quote(std::uint64_t now)
+{
+    std::string advised;
+    std::string serials;
+    for (std::uint32_t i = 0; i < FLATLINE_ADVICE_COUNT; i++) {
+        const auto kind = static_cast<enum flatline_advice_kind>(i);
+        const char *comma = i > 0 ? "," : "";
+        advised += std::string(comma) + (gate->advised(kind, now) ? "1" : "0");
+        serials += comma + std::to_string(flatline_advice_serial(&gate->get(), kind));
+    }
+    std::cout << R"({"may_quote":)" << truth(gate->may_quote(now)) << R"(,"why":")"
+              << flatline_why_name(gate->quote_why(now)) << R"(","advised":[)" << advised
+              << R"(],"serials":[)" << serials << "]}";
+}
+
 void snapshot()
 {
     try {
@@ -177,6 +192,8 @@ bool obey(const std::string &line)
         ask(a, b);
     } else if (command == "ask_gate" && words >> a) {
         ask_gate(a);
+    } else if (command == "ask_quote" && words >> a) {
+        ask_quote(a);
     } else if (command == "stress" && words >> a) {
         stress(a);
     } else if (command == "time" && words >> a) {

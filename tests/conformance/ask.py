@@ -48,6 +48,12 @@ class Asked:
         held = self.held_gate
         return {"fresh": held.fresh(int(now)), "why": held.why(int(now)).name, "culprit": held.culprit(int(now))}
 
+    def ask_quote(self, now):
+        held, now = self.held_gate, int(now)
+        return {"may_quote": held.may_quote(now), "why": held.quote_why(now).name,
+                "advised": [int(held.advised(kind, now)) for kind in range(5)],
+                "serials": [held.advice_serial(kind) for kind in range(5)]}
+
     def snapshot(self):
         try:
             copy = self.held_stream.snapshot()

@@ -92,6 +92,19 @@ func (a *asked) askGate(now uint64) answer {
 	return out
 }
 
+func (a *asked) askQuote(now uint64) answer {
+	var advised, serials []uint64
+	for kind := flatline.AdviceBreaker; kind <= flatline.AdviceReconnect; kind++ {
+		var is uint64
+		if a.gate.Advised(kind, now) {
+			is = 1
+		}
+		advised, serials = append(advised, is), append(serials, a.gate.AdviceSerial(kind))
+	}
+	return answer{"may_quote": a.gate.MayQuote(now), "why": a.gate.QuoteWhy(now).String(),
+		"advised": advised, "serials": serials}
+}
+
 // fields lists the words of a copy in their order.
 func fields(copied any) (words []any) {
 	value := reflect.ValueOf(copied)
@@ -197,6 +210,8 @@ func (a *asked) obey(line string) answer {
 		return a.ask(number(1), number(2))
 	case "ask_gate":
 		return a.askGate(number(1))
+	case "ask_quote":
+		return a.askQuote(number(1))
 	case "snapshot":
 		return a.snapshot()
 	case "reattach":
