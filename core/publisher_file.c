@@ -171,16 +171,35 @@ static bool same_file(int fd, const char *path)
            held.st_ino == named.st_ino;
 }
 
+/* Takes `word` and the number behind it from *text. false: something else stands there. */
+static bool take_number(const char **text, const char *word, uint64_t *ret_number)
+{
+    const size_t word_bytes = strlen(word);
+    if (strncmp(*text, word, word_bytes) != 0) {
+        return false;
+    }
+    const char *digits = *text + word_bytes;
+    char *end;
+    errno = 0;
+    const uint64_t number = strtoull(digits, &end, 10);
+    if (end == digits || errno != 0) {
+        return false;
+    }
+    *ret_number = number;
+    *text = end;
+    return true;
+}
+
 /* The lock file is never removed: it carries the lock from one life to the next, and remembers pid
- * and epoch. */
+ * and epoch (docs/decisions/0008). What does not say both leaves what is missing 0. */
 static void lock_read(int fd, uint64_t *ret_pid, uint64_t *ret_epoch)
 {
-    char text[LOCK_TEXT_BYTES] = {0};
+    char bytes[LOCK_TEXT_BYTES] = {0};
+    const char *text = bytes;
     *ret_pid = 0;
     *ret_epoch = 0;
-    if (pread(fd, text, sizeof(text) - 1, 0) > 0 &&
-        sscanf(text, "pid %20" SCNu64 " epoch %20" SCNu64, ret_pid, ret_epoch) != 2) {
-        *ret_epoch = 0;
+    if (pread(fd, bytes, sizeof(bytes) - 1, 0) > 0 && take_number(&text, "pid ", ret_pid)) {
+        (void)take_number(&text, " epoch ", ret_epoch);
     }
 }
 
@@ -438,6 +457,7 @@ static void publisher_free(struct publisher *publisher)
 /* Fills the file, stores the magic last, and gives the file its name. */
 static int publisher_publish(const struct build *build, struct publisher *publisher, uint64_t epoch)
 {
+    flatline_assert(publisher->header != NULL); /* file_map() has succeeded */
     segment_fill((uint8_t *)publisher->header, &publisher->plan, build->config);
     publisher->header->epoch = epoch;
     publisher_wire(publisher);

@@ -26,6 +26,7 @@ void backoff_budget_init(struct backoff_budget *budget, uint32_t connects_per_5m
 
 uint64_t backoff_budget_ready_mono_ns(const struct backoff_budget *budget, uint64_t now_mono_ns)
 {
+    flatline_assert(budget->allowed > 0); /* backoff_budget_init() sees to it */
     uint64_t ready = budget->not_before_mono_ns;
     if (budget->count > 0) {
         const uint64_t last = budget->attempt_mono_ns[(budget->count - 1) % budget->allowed];

@@ -7,9 +7,9 @@
 
 #include "feeds/codec.h"
 
-/** codec_decode() for the three Binance venues; frame is not empty. */
+/** codec_decode() for the three Binance venues; the frame's text is not empty. */
 enum codec_verdict
-binance_decode(const struct codec *codec, struct span frame, struct event *ret_event);
+binance_decode(const struct codec *codec, struct span text, struct event *ret_event);
 
 /** The Binance part of codec_guess_venue(). */
 bool binance_guess_venue(struct span frame, enum flatline_venue *ret_venue);

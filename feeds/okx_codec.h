@@ -7,9 +7,8 @@
 
 #include "feeds/codec.h"
 
-/** codec_decode() for OKX; frame is not empty. */
-enum codec_verdict
-okx_decode(const struct codec *codec, struct span frame, struct event *ret_event);
+/** codec_decode() for OKX; the frame's text is not empty. */
+enum codec_verdict okx_decode(const struct codec *codec, struct span text, struct event *ret_event);
 
 /** Does a well-formed frame have the `arg` that all but OKX lack? */
 bool okx_frame_is_okx(struct span frame);

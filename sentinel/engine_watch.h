@@ -27,8 +27,8 @@ struct engine_watch_setup {
 int engine_watch_create(const struct engine_watch_setup *setup, struct engine_watch **ret_watch);
 void engine_watch_destroy(struct engine_watch *watch);
 
-/** The thread: struct engine_watch * in, runs until words->stop. */
-void *engine_watch_run(void *watch);
+/** The thread: user is its struct engine_watch; runs until words->stop. */
+void *engine_watch_run(void *user);
 
 /** One round at now, for tests and for the thread: looks for files when it is time, then at each
  *  engine. Returns how many engines are watched. */
