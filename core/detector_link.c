@@ -112,7 +112,7 @@ void legs_ready(struct detector *detector, const struct carrier *carrier)
     }
 }
 
-static uint64_t other_routes_frames(const struct detector *detector, const struct carrier *carrier)
+uint64_t other_routes_frames(const struct detector *detector, const struct carrier *carrier)
 {
     uint64_t frames = 0;
     for (uint32_t i = 0; i < detector->carrier_count; i++) {

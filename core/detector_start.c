@@ -71,16 +71,10 @@ void start_disarm(struct detector *detector, struct carrier *carrier)
 
 /* ---- what did not come ----------------------------------------------------------------------- */
 
+/* While this connection was up. */
 static uint64_t other_routes_since(const struct detector *detector, const struct carrier *carrier)
 {
-    uint64_t frames = 0;
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        const struct carrier *other = &detector->carriers[i];
-        frames += other->venue == carrier->venue && other->route != carrier->route
-                      ? other->data_frames
-                      : 0;
-    }
-    return frames - carrier->other_frames_at_up;
+    return other_routes_frames(detector, carrier) - carrier->other_frames_at_up;
 }
 
 static uint64_t acks_short(const struct carrier *carrier)

@@ -258,6 +258,8 @@ void carrier_down(struct detector *detector,
 void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void leg_ready(struct detector *detector, struct leg *leg);
 void legs_ready(struct detector *detector, const struct carrier *carrier);
+/* Data frames of the venue's other routes, ever. */
+uint64_t other_routes_frames(const struct detector *detector, const struct carrier *carrier);
 void carrier_delivers(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_notice(struct detector *detector,
                     struct carrier *carrier,
