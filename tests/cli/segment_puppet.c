@@ -18,29 +18,11 @@
 #include "core/base.h"
 #include "core/clock.h"
 #include "core/publisher.h"
+#include "tests/segment_cast.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const struct publisher_stream streams[] = {
-    {.name = "binance-usdm/BTCUSDT/depth@100ms",
-     .venue = FLATLINE_VENUE_BINANCE_USDM,
-     .stream_class = FLATLINE_CLASS_BOOK,
-     .stale_after_ns = 3 * NS_PER_S},
-    {.name = "okx/BTC-USDT/books",
-     .venue = FLATLINE_VENUE_OKX,
-     .stream_class = FLATLINE_CLASS_BOOK,
-     .stale_after_ns = 3 * NS_PER_S},
-    {.name = "okx/BTC-USDT/trades",
-     .venue = FLATLINE_VENUE_OKX,
-     .stream_class = FLATLINE_CLASS_OTHER,
-     .stale_after_ns = 3 * NS_PER_S,
-     .observed = true},
-};
-static const struct publisher_connection connections[] = {
-    {.name = "binance-usdm/public/0", .venue = FLATLINE_VENUE_BINANCE_USDM},
-    {.name = "okx/public/0", .venue = FLATLINE_VENUE_OKX},
-};
 static const struct flatline_gate_member both[] = {{.stream = 0}, {.stream = 1}};
 static const struct flatline_gate_member okx[] = {{.stream = 1}};
 static const struct publisher_gate gates[] = {
@@ -49,7 +31,7 @@ static const struct publisher_gate gates[] = {
 };
 static const char *const counters[] = {"ring_full"};
 
-static uint64_t lost_counts[ARRAY_COUNT(streams)];
+static uint64_t lost_counts[ARRAY_COUNT(cast_streams)];
 
 static uint64_t from_now(int64_t ms)
 {
@@ -141,10 +123,10 @@ static bool obey(struct publisher *publisher, const char *line)
     uint64_t kind;
     int64_t ms;
     if (sscanf(line, "lease %" SCNu32 " %" SCNd64, &stream, &ms) == 2 &&
-        stream < ARRAY_COUNT(streams)) {
+        stream < ARRAY_COUNT(cast_streams)) {
         lease(publisher, stream, ms);
     } else if (sscanf(line, "revoke %" SCNu32 " %" SCNu64, &stream, &kind) == 2 &&
-               stream < ARRAY_COUNT(streams)) {
+               stream < ARRAY_COUNT(cast_streams)) {
         revoke(publisher, stream, kind);
     } else if (sscanf(line, "beat %" SCNd64, &ms) == 1) {
         publisher_beat(publisher, clock_mono_ns(), clock_mono_ns(), (uint64_t)ms * NS_PER_MS);
@@ -178,10 +160,10 @@ int main(int argc, char **argv)
     const struct publisher_config config = {.directory = argv[1],
                                             .name = argv[2],
                                             .group = (gid_t)-1,
-                                            .streams = streams,
-                                            .stream_count = ARRAY_COUNT(streams),
-                                            .connections = connections,
-                                            .connection_count = ARRAY_COUNT(connections),
+                                            .streams = cast_streams,
+                                            .stream_count = ARRAY_COUNT(cast_streams),
+                                            .connections = cast_connections,
+                                            .connection_count = ARRAY_COUNT(cast_connections),
                                             .gates = gates,
                                             .gate_count = ARRAY_COUNT(gates),
                                             .events_max = 16,

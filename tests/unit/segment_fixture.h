@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/publisher.h"
 #include "flatline/flatline.h"
+#include "tests/segment_cast.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -28,27 +29,6 @@ struct fixture {
     char path[96];
     struct publisher_config config;
     struct publisher *publisher;
-};
-
-static const struct publisher_stream fixture_streams[] = {
-    {.name = "binance-usdm/BTCUSDT/depth@100ms",
-     .venue = FLATLINE_VENUE_BINANCE_USDM,
-     .stream_class = FLATLINE_CLASS_BOOK,
-     .stale_after_ns = 3 * NS_PER_S},
-    {.name = "okx/BTC-USDT/books",
-     .venue = FLATLINE_VENUE_OKX,
-     .stream_class = FLATLINE_CLASS_BOOK,
-     .stale_after_ns = 3 * NS_PER_S},
-    {.name = "okx/BTC-USDT/trades",
-     .venue = FLATLINE_VENUE_OKX,
-     .stream_class = FLATLINE_CLASS_OTHER,
-     .stale_after_ns = 3 * NS_PER_S,
-     .observed = true},
-};
-
-static const struct publisher_connection fixture_connections[] = {
-    {.name = "binance-usdm/public/0", .venue = FLATLINE_VENUE_BINANCE_USDM},
-    {.name = "okx/public/0", .venue = FLATLINE_VENUE_OKX},
 };
 
 static const struct flatline_gate_member fixture_both[] = {
@@ -72,10 +52,10 @@ static inline void fixture_prepare(struct fixture *fixture)
         .directory = fixture->directory,
         .name = "seg",
         .group = (gid_t)-1,
-        .streams = fixture_streams,
-        .stream_count = ARRAY_COUNT(fixture_streams),
-        .connections = fixture_connections,
-        .connection_count = ARRAY_COUNT(fixture_connections),
+        .streams = cast_streams,
+        .stream_count = ARRAY_COUNT(cast_streams),
+        .connections = cast_connections,
+        .connection_count = ARRAY_COUNT(cast_connections),
         .gates = fixture_gates,
         .gate_count = ARRAY_COUNT(fixture_gates),
         .faults_max = 4,

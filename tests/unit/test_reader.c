@@ -226,7 +226,7 @@ static void names_and_gates_that_lead_astray_are_corrupt(void **state)
     assert_int_equal(attach_error(&fixture), FLATLINE_E_CORRUPT);
     patch(&fixture, streams, "\x1b[2J", 5); /* would clear a terminal */
     assert_int_equal(attach_error(&fixture), FLATLINE_E_CORRUPT);
-    patch(&fixture, streams, fixture_streams[0].name, strlen(fixture_streams[0].name) + 1);
+    patch(&fixture, streams, cast_streams[0].name, strlen(cast_streams[0].name) + 1);
     const uint32_t stray = 3;
     patch(&fixture, members, &stray, sizeof(stray));
     assert_int_equal(attach_error(&fixture), FLATLINE_E_CORRUPT);
@@ -511,7 +511,7 @@ static void second_look_attaches_again_by_name(void **state)
     const pid_t child = fork();
     if (child == 0) {
         fixture.config.stream_count = 2; /* another directory: indices mean nothing over lives */
-        const struct publisher_stream reversed[] = {fixture_streams[1], fixture_streams[0]};
+        const struct publisher_stream reversed[] = {cast_streams[1], cast_streams[0]};
         fixture.config.streams = reversed;
         _exit(publisher_create(&fixture.config, &fixture.publisher, NULL) == 0 ? 0 : 1);
     }
@@ -711,8 +711,7 @@ static void segment_scrambled_under_an_attached_reader_never_crashes_it(void **s
     }
     __atomic_store_n(&vandal.stop, 1, __ATOMIC_RELEASE);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_string_equal(flatline_stream_name(reader, 0),
-                        fixture_streams[0].name); /* our own copy */
+    assert_string_equal(flatline_stream_name(reader, 0), cast_streams[0].name); /* our own copy */
     flatline_detach(reader);
     fixture_remove(&fixture);
 }
