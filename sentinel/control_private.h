@@ -119,12 +119,12 @@ bool user_has_key(const struct control *control);
 /* Loads what stands from before; an unreadable file opens every breaker. */
 int orders_init(struct control *control);
 void orders_step(struct control *control, uint64_t now_mono_ns);
-void orders_on_line(void *control,
+void orders_on_line(void *user,
                     const struct command_caller *caller,
                     const char *line,
                     char *reply,
                     size_t reply_bytes);
-void orders_on_refused(void *control, const struct command_caller *caller);
+void orders_on_refused(void *user, const struct command_caller *caller);
 
 /* control_time.c */
 void time_init(struct control_venue *venue, uint64_t now_mono_ns);
