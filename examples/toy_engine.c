@@ -35,7 +35,7 @@ struct facts {
     struct flatline_engine_gate *gate;
 };
 
-static void request_stop(int signal_number)
+static void on_signal(int signal_number)
 {
     if (signal_number == SIGUSR1) {
         panic_requested = 1;
@@ -124,24 +124,27 @@ static void quote(struct flatline *reader, struct flatline_gate *gate, const str
         }
         suffer(facts);
         quotes += open ? 1 : 0;
-        next_ns += period_ns;
+        /* After a stop or a block of our own the beats that were missed are not made up for. */
+        const uint64_t now_ns = flatline_now_mono_ns();
+        next_ns = next_ns + period_ns > now_ns ? next_ns + period_ns : now_ns;
         sleep_until_ns(next_ns);
     }
 }
 
-static struct facts facts_begin(const char *segment, const char *gate_name)
+/* Returns 0, or why the sentinel cannot be told of us: a negative enum flatline_error. */
+static int facts_begin(const char *segment, const char *gate_name, struct facts *facts)
 {
-    struct facts facts = {0};
     char name[FLATLINE_ENGINE_NAME_BYTES];
     (void)snprintf(name, sizeof(name), "toy-%.27s", gate_name);
     for (char *at = name; *at != '\0'; at++) {
         *at = isalnum((unsigned char)*at) ? *at : '-';
     }
-    if (flatline_engine_create(segment, name, NULL, &facts.engine) == 0) {
-        (void)flatline_declare_worker(facts.engine, "loop", BEAT_NS, &facts.loop);
-        (void)flatline_declare_gate(facts.engine, gate_name, &facts.gate);
+    const int error = flatline_engine_create(segment, name, NULL, &facts->engine);
+    if (error == 0) {
+        (void)flatline_declare_worker(facts->engine, "loop", BEAT_NS, &facts->loop);
+        (void)flatline_declare_gate(facts->engine, gate_name, &facts->gate);
     }
-    return facts;
+    return error;
 }
 
 int main(int argc, char **argv)
@@ -152,10 +155,10 @@ int main(int argc, char **argv)
     }
     const char *segment = argc == 3 ? argv[1] : NULL;
     const char *gate_name = argv[argc - 1];
-    (void)signal(SIGINT, request_stop);
-    (void)signal(SIGTERM, request_stop);
-    (void)signal(SIGUSR1, request_stop);
-    (void)signal(SIGUSR2, request_stop);
+    (void)signal(SIGINT, on_signal);
+    (void)signal(SIGTERM, on_signal);
+    (void)signal(SIGUSR1, on_signal);
+    (void)signal(SIGUSR2, on_signal);
 
     struct flatline *reader = attach_patiently(segment);
     struct flatline_gate gate;
@@ -167,9 +170,10 @@ int main(int argc, char **argv)
         return 2;
     }
     if (reader != NULL) {
-        struct facts facts = facts_begin(segment, gate_name);
-        if (facts.engine == NULL) {
-            (void)fprintf(stderr, "another toy engine quotes behind this gate\n");
+        struct facts facts = {0};
+        const int error = facts_begin(segment, gate_name, &facts);
+        if (error != 0) {
+            (void)fprintf(stderr, "gate %s: %s\n", gate_name, flatline_strerror(error));
             flatline_detach(reader);
             return 1;
         }
