@@ -45,6 +45,8 @@ const struct flatline_header *view_header(const struct view *view);
 const void *
 view_record(const struct view *view, enum flatline_section_index section, uint32_t index);
 bool view_is_superseded(const struct view *view);
+/** Superseded, and its last promise has run out: until then its judge goes on judging in it. */
+bool view_is_over(const struct view *view);
 
 /** The view, newest or older, that a handle belongs to; NULL: of another reader. */
 const struct view *reader_view_of(const struct flatline *reader,

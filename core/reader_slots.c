@@ -33,7 +33,7 @@ int flatline_take_snapshot(const struct flatline_stream *stream,
     if (slot == NULL) {
         return FLATLINE_E_INVALID;
     }
-    if (view_is_superseded(view)) {
+    if (view_is_over(view)) {
         return FLATLINE_E_SUPERSEDED;
     }
     struct flatline_snapshot copy = {0};
@@ -98,7 +98,7 @@ int flatline_faults(const struct flatline *reader,
     if (reader == NULL || (faults == NULL && faults_max > 0)) {
         return FLATLINE_E_INVALID;
     }
-    if (view_is_superseded(reader->view)) {
+    if (view_is_over(reader->view)) {
         return FLATLINE_E_SUPERSEDED;
     }
     size_t count = 0;
@@ -177,7 +177,7 @@ int flatline_list_advice(const struct flatline *reader,
     if (reader == NULL || (advice == NULL && advice_max > 0)) {
         return FLATLINE_E_INVALID;
     }
-    if (view_is_superseded(reader->view)) {
+    if (view_is_over(reader->view)) {
         return FLATLINE_E_SUPERSEDED;
     }
     size_t count = 0;
@@ -219,7 +219,7 @@ int flatline_errors(const struct flatline *reader,
     if (reader == NULL || (entries == NULL && entries_max > 0)) {
         return FLATLINE_E_INVALID;
     }
-    if (view_is_superseded(reader->view)) {
+    if (view_is_over(reader->view)) {
         return FLATLINE_E_SUPERSEDED;
     }
     size_t count = 0;
@@ -305,7 +305,7 @@ int flatline_next_event(const struct flatline *reader,
         *cursor = start; /* nothing was read, so nothing is reported lost yet */
         return torn(flatline_header_of(reader));
     }
-    return view_is_superseded(reader->view) ? FLATLINE_E_SUPERSEDED : 0;
+    return view_is_over(reader->view) ? FLATLINE_E_SUPERSEDED : 0;
 }
 
 /* ---- histograms ------------------------------------------------------------------------------ */

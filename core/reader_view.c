@@ -40,6 +40,11 @@ bool view_is_superseded(const struct view *view)
     return load_acquire(&view_header(view)->state) == FLATLINE_STATE_SUPERSEDED;
 }
 
+bool view_is_over(const struct view *view)
+{
+    return view_is_superseded(view) && !header_is_alive(view_header(view), flatline_now_mono_ns());
+}
+
 bool header_is_alive(const struct flatline_header *header, uint64_t now_mono_ns)
 {
     /* ORDER segment.alive, acquire: pairs with the release in publisher_beat(). */

@@ -15,12 +15,12 @@
 /* Of the segment as a whole; FRESH: nothing wrong with it. */
 static enum flatline_why header_why(const struct flatline_header *header, uint64_t now_mono_ns)
 {
-    if (load_acquire(&header->state) == FLATLINE_STATE_SUPERSEDED) {
-        return FLATLINE_WHY_SUPERSEDED;
-    }
     const uint64_t alive_until = load_acquire(&header->alive_until_mono_ns);
     if (flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS)) {
-        return FLATLINE_WHY_FRESH;
+        return FLATLINE_WHY_FRESH; /* of a superseded one too, until its last promise has run out */
+    }
+    if (load_acquire(&header->state) == FLATLINE_STATE_SUPERSEDED) {
+        return FLATLINE_WHY_SUPERSEDED;
     }
     return alive_until > now_mono_ns ? FLATLINE_WHY_ABSURD : FLATLINE_WHY_SENTINEL_DEAD;
 }

@@ -86,7 +86,7 @@ func (s *Stream) RevokedBy() Fault {
 // Snapshot copies the stream's evidence from its slot, and its lease words. It fails with ErrAgain
 // (torn too many times), ErrSentinelDead (torn for ever) or ErrSuperseded (attach again).
 func (s *Stream) Snapshot() (detail Detail, lease Lease, err error) {
-	if s.view.isSuperseded() {
+	if s.view.isOver() {
 		return detail, lease, ErrSuperseded
 	}
 	var words [detailWords]uint64

@@ -110,6 +110,9 @@ func (v *view) leaseAt(stream int) uint64 { return v.place(sectionLeases, stream
 
 func (v *view) isSuperseded() bool { return State(v.u64(headerState)) == StateSuperseded }
 
+// isOver: superseded, and its last promise has run out; until then its judge goes on judging in it.
+func (v *view) isOver() bool { return v.isSuperseded() && !v.isAlive(Now()) }
+
 func (v *view) isAlive(now uint64) bool {
 	return holds(v.u64(headerAliveUntilMonoNs), now, aliveAbsurdNs)
 }
@@ -272,13 +275,12 @@ func (v *view) gate(r *Reader, name string) (Gate, bool) {
 
 // why, of the segment as a whole; WhyFresh: nothing wrong with it.
 func (v *view) why(now uint64) Why {
-	if v.isSuperseded() {
-		return WhySuperseded
-	}
 	until := v.u64(headerAliveUntilMonoNs)
 	switch {
-	case holds(until, now, aliveAbsurdNs):
+	case holds(until, now, aliveAbsurdNs): // of a superseded one too, until its last promise has run out
 		return WhyFresh
+	case v.isSuperseded():
+		return WhySuperseded
 	case until > now:
 		return WhyAbsurd
 	}

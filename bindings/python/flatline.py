@@ -336,6 +336,10 @@ class _View:
     def is_superseded(self):
         return self.words[_STATE] == State.SUPERSEDED
 
+    def is_over(self):
+        """Superseded, and its last promise has run out; until then its judge judges in it."""
+        return self.is_superseded() and not self.is_alive(monotonic_ns())
+
     def is_alive(self, now_ns):
         return 0 < self.words[_ALIVE_UNTIL] - now_ns <= _ALIVE_ABSURD_NS
 
@@ -628,7 +632,7 @@ class Stream(_Handle):
         """A consistent copy of the stream's evidence, and its lease words. Raises Error: AGAIN
         (torn too many times), SENTINEL_DEAD (torn for ever), SUPERSEDED (attach again)."""
         view, index = self._home
-        if view.is_superseded():
+        if view.is_over():
             raise Error(Code.SUPERSEDED, self.name)
         detail = view.slot(view.place(_SECTION_DETAILS, index), len(_DETAIL_FIELDS))
         for i in _DETAIL_SIGNED:
@@ -727,11 +731,11 @@ _WHY_WEIGHT = {Why.FRESH: 0, Why.UNKNOWN: 1, Why.REVOKED: 3, Why.ABSURD: 4}
 
 def _why_header(words, now):
     """Of the segment as a whole; FRESH: nothing wrong with it."""
-    if words[_STATE] == State.SUPERSEDED:
-        return Why.SUPERSEDED
     left_ns = words[_ALIVE_UNTIL] - now
     if 0 < left_ns <= _ALIVE_ABSURD_NS:
-        return Why.FRESH
+        return Why.FRESH  # of a superseded one too, until its last promise has run out
+    if words[_STATE] == State.SUPERSEDED:
+        return Why.SUPERSEDED
     return Why.ABSURD if left_ns > 0 else Why.SENTINEL_DEAD
 
 

@@ -282,7 +282,8 @@ bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uin
  *  reason to look again. */
 bool flatline_look_quote(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns);
 
-/** Why a stream is as it is at now_mono_ns: FLATLINE_WHY_FRESH if and only if flatline_fresh().
+/** Why a stream is as it is at now_mono_ns: FLATLINE_WHY_FRESH if and only if flatline_fresh(); so
+ *  SUPERSEDED only once the superseded segment's last promise has run out.
  *  Thread-safety: any thread, any process. Cost: a few loads. */
 enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t now_mono_ns);
 
@@ -312,8 +313,9 @@ struct flatline_snapshot {
 };
 
 /** Copies a stream's detail. Returns 0; FLATLINE_E_AGAIN after 64 torn tries;
- *  FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a dead writer; FLATLINE_E_SUPERSEDED:
- *  attach again. Never delays the writer. */
+ *  FLATLINE_E_SENTINEL_DEAD if the slot was left odd by a dead writer; FLATLINE_E_SUPERSEDED
+ *  (here and below: superseded, and its last promise has run out): attach again. Never delays the
+ *  writer. */
 int flatline_take_snapshot(const struct flatline_stream *stream,
                            const struct flatline *reader,
                            struct flatline_snapshot *ret_snapshot);

@@ -501,6 +501,38 @@ static void superseded_mapping_says_so_from_every_call(void **state)
     fixture_remove(&fixture);
 }
 
+/* As a takeover leaves it: marked, and its last promise still running. */
+static void superseded_mapping_is_read_like_any_other_until_its_promise_has_run_out(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    struct flatline *reader = fixture_attach(&fixture);
+    struct flatline_stream stream;
+    struct flatline_snapshot snapshot;
+    struct flatline_fault fault;
+    struct flatline_event event;
+    const uint64_t now = clock_mono_ns();
+    const struct stream_view view = {.lease_until_ns = now + 60 * NS_PER_S, .ever_leased = true};
+    uint64_t cursor = flatline_event_head(reader);
+    assert_int_equal(flatline_stream_at(reader, 0, &stream), 0);
+    publisher_lease(fixture.publisher, 0, &view);
+    publisher_beat(fixture.publisher, now, now, 9 * NS_PER_S);
+    patch_word(&fixture, offsetof(struct flatline_header, state), FLATLINE_STATE_SUPERSEDED);
+    assert_true(flatline_fresh(&stream, now + 1));
+    assert_int_equal(flatline_why(&stream, now + 1), FLATLINE_WHY_FRESH);
+    assert_int_equal(flatline_take_snapshot(&stream, reader, &snapshot), 0);
+    assert_int_equal(flatline_faults(reader, false, &fault, 1), 0);
+    assert_int_equal(flatline_next_event(reader, &cursor, &event, NULL), 0); /* more may come */
+    publisher_beat(fixture.publisher, now, now - 1, 0);
+    assert_false(flatline_fresh(&stream, now));
+    assert_int_equal(flatline_why(&stream, now), FLATLINE_WHY_SUPERSEDED);
+    assert_int_equal(flatline_take_snapshot(&stream, reader, &snapshot), FLATLINE_E_SUPERSEDED);
+    assert_int_equal(flatline_next_event(reader, &cursor, &event, NULL), FLATLINE_E_SUPERSEDED);
+    flatline_detach(reader);
+    fixture_remove(&fixture);
+}
+
 /* A child publishes and dies, then this process publishes: the handle of the first life finds its
  * way. */
 static void second_look_attaches_again_by_name(void **state)
@@ -737,6 +769,7 @@ int main(void)
         cmocka_unit_test(slot_left_odd_is_again_while_alive_and_dead_after),
         cmocka_unit_test(snapshot_is_what_was_published),
         cmocka_unit_test(superseded_mapping_says_so_from_every_call),
+        cmocka_unit_test(superseded_mapping_is_read_like_any_other_until_its_promise_has_run_out),
         cmocka_unit_test(second_look_attaches_again_by_name),
         cmocka_unit_test(quantiles_agree_with_the_writer_s),
         cmocka_unit_test(scrambled_segments_never_crash_a_reader),
