@@ -96,6 +96,7 @@ struct finding {
     uint8_t scope;       /* enum flatline_scope */
     uint8_t blame;       /* enum flatline_scope: HOST = ourselves */
     uint8_t confidence;  /* percent */
+    bool drill;          /* of a fault: it stands only because of a drill */
     uint16_t connection; /* EVENT_NO_CONNECTION = not of one connection */
     uint32_t stream;     /* EVENT_NO_STREAM = not of one stream */
     uint64_t fault_id;   /* 1, 2, 3 ... in order of opening */

@@ -48,6 +48,7 @@ struct fault {
     uint8_t scope;
     uint8_t blame;
     uint8_t confidence;
+    bool drill; /* stands only because of a drill */
     char text[EVENT_TEXT_BYTES];
 };
 

@@ -147,6 +147,7 @@ static void fault_open(struct publisher *publisher, const struct finding *findin
         .onset_mono_ns = finding->onset_ns,
         .noticed_mono_ns = finding->at_ns,
         .cleared_mono_ns = 0,
+        .flags = finding->drill ? FLATLINE_FAULT_DRILL : 0,
     };
     fault_refresh(fault, finding);
     memcpy(fault->text, finding->text, EVENT_TEXT_BYTES);
@@ -176,9 +177,9 @@ static enum flatline_event_type event_type_of(const struct finding *finding)
     case FINDING_RENEW:
         return FLATLINE_EVENT_RENEW;
     case FINDING_FAULT:
-        return FLATLINE_EVENT_FAULT;
+        return finding->drill ? FLATLINE_EVENT_DRILL_FAULT : FLATLINE_EVENT_FAULT;
     case FINDING_CLEAR:
-        return FLATLINE_EVENT_CLEAR;
+        return finding->drill ? FLATLINE_EVENT_DRILL_CLEAR : FLATLINE_EVENT_CLEAR;
     case FINDING_UPDATE:
         break;
     }

@@ -39,6 +39,7 @@ struct publisher_gate {
     const char *name;
     const struct flatline_gate_member *members;
     uint32_t member_count;
+    bool both; /* FLATLINE_GATE_BOTH */
 };
 
 struct publisher_config {

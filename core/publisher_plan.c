@@ -147,6 +147,7 @@ fill_gates(uint8_t *map, const struct segment_plan *plan, const struct publisher
         memcpy(gates[i].name, gate->name, strlen(gate->name));
         gates[i].first_member = first_member;
         gates[i].member_count = gate->member_count;
+        gates[i].flags = gate->both ? FLATLINE_GATE_BOTH : 0;
         memcpy(&members[first_member], gate->members, sizeof(*members) * gate->member_count);
         first_member += gate->member_count;
     }

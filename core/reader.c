@@ -5,6 +5,7 @@
 #include "core/reader_internal.h"
 
 #include "core/atomic.h"
+#include "flatline/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,8 @@ int flatline_gate_at(const struct flatline *reader, uint32_t index, struct flatl
         .header = view_header(reader->view),
         .advice = view_record(reader->view, FLATLINE_SECTION_GATE_ADVICE, index),
         .member_count = span->member_count,
-        .index = index};
+        .index = index,
+        .flags = span->flags};
     return 0;
 }
 
@@ -219,6 +221,14 @@ bool flatline_look(struct flatline *reader, struct flatline_stream *stream, uint
            flatline_fresh(stream, flatline_now_mono_ns());
 }
 
+/* The gate of the same name in the newest segment, beside the same echoes. */
+static bool gate_find_anew(struct flatline *reader, const char *name, struct flatline_gate *gate)
+{
+    struct flatline_engine *engine = gate->engine;
+    return flatline_find_gate(reader, name, gate) == 0 &&
+           (engine == NULL || flatline_gate_bind_engine(reader, gate, engine) == 0);
+}
+
 bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     if (flatline_gate_fresh(gate, now_mono_ns)) {
@@ -229,8 +239,7 @@ bool flatline_look_gate(struct flatline *reader, struct flatline_gate *gate, uin
         return false;
     }
     (void)flatline_reattach(reader);
-    return old != reader->view &&
-           flatline_find_gate(reader, old->gate_names[gate->index], gate) == 0 &&
+    return old != reader->view && gate_find_anew(reader, old->gate_names[gate->index], gate) &&
            flatline_gate_fresh(gate, flatline_now_mono_ns());
 }
 

@@ -15,6 +15,15 @@
 struct gate_span {
     uint32_t first_member;
     uint32_t member_count;
+    uint32_t flags;
+};
+
+/* A gate beside one engine's echoes. Made once, kept until detach. */
+struct gate_binding {
+    struct gate_binding *next;
+    struct flatline_engine *engine;
+    uint32_t gate;
+    const uint64_t *own_ids[];
 };
 
 struct view {
@@ -28,6 +37,7 @@ struct view {
     struct gate_span *gates;
     char (*stream_names)[FLATLINE_NAME_BYTES];
     char (*gate_names)[FLATLINE_NAME_BYTES];
+    struct gate_binding *bindings;
     struct view *older; /* kept until detach: handles of other threads look there */
 };
 
@@ -51,6 +61,9 @@ bool view_is_over(const struct view *view);
 /** The view, newest or older, that a handle belongs to; NULL: of another reader. */
 const struct view *reader_view_of(const struct flatline *reader,
                                   const struct flatline_header *header);
+
+/* reader_bind.c */
+void view_unbind(struct view *view);
 
 /** Is the sentinel's promise still running? */
 bool header_is_alive(const struct flatline_header *header, uint64_t now_mono_ns);

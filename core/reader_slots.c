@@ -67,6 +67,7 @@ static void fault_of_slot(const struct flatline_fault_slot *slot, struct flatlin
         .cleared_mono_ns = slot->cleared_mono_ns,
         .count = slot->count,
         .confidence_percent = (uint32_t)slot->confidence,
+        .drill = (slot->flags & FLATLINE_FAULT_DRILL) != 0,
     };
     memcpy(fault->evidence, slot->evidence, sizeof(fault->evidence));
     memcpy(fault->text, slot->text, sizeof(fault->text) - 1); /* the last byte stays NUL */
@@ -266,6 +267,9 @@ static void event_of_slot(const struct flatline_event_slot *slot, struct flatlin
         .seen_mono_ns = slot->seen_mono_ns,
         .fault_id = slot->fault_id,
         .fault_kind = (enum flatline_fault_kind)slot->fault_kind,
+        .drill = slot->type == FLATLINE_EVENT_DRILL || slot->type == FLATLINE_EVENT_DRILL_END ||
+                 slot->type == FLATLINE_EVENT_DRILL_FAULT ||
+                 slot->type == FLATLINE_EVENT_DRILL_CLEAR,
     };
 }
 

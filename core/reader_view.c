@@ -218,7 +218,8 @@ static bool copy_gates(struct view *view)
             return false;
         }
         view->gates[i] = (struct gate_span){.first_member = entry.first_member,
-                                            .member_count = entry.member_count};
+                                            .member_count = entry.member_count,
+                                            .flags = (uint32_t)entry.flags};
     }
     return true;
 }
@@ -329,6 +330,7 @@ void view_close(struct view *view)
     if (view->map != NULL) {
         (void)munmap((void *)(uintptr_t)view->map, view->map_bytes);
     }
+    view_unbind(view);
     free(view->looks);
     free(view);
 }

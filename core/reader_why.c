@@ -71,9 +71,27 @@ static unsigned why_weight(enum flatline_why why)
     case FLATLINE_WHY_UNKNOWN_NAME:
     case FLATLINE_WHY_BREAKER:
     case FLATLINE_WHY_PAUSED:
+    case FLATLINE_WHY_ENGINE_UNPROVEN:
+    case FLATLINE_WHY_ENGINE_BEHIND:
         break;
     }
     return 2;
+}
+
+/* Of the engine's own side, where the gate requires it and every lease is fresh. */
+static enum flatline_why own_why(const struct flatline_gate *gate, uint32_t *culprit)
+{
+    if ((gate->flags & FLATLINE_GATE_BOTH) == 0) {
+        return FLATLINE_WHY_FRESH;
+    }
+    for (uint32_t i = 0; gate->own_ids != NULL && i < gate->member_count; i++) {
+        const struct flatline_gate_look *member = &gate->members[i];
+        if (load_relaxed(gate->own_ids[i]) < load_acquire(&member->lease->due_id)) {
+            *culprit = member->stream;
+            return FLATLINE_WHY_ENGINE_BEHIND;
+        }
+    }
+    return gate->own_ids != NULL ? FLATLINE_WHY_FRESH : FLATLINE_WHY_ENGINE_UNPROVEN;
 }
 
 enum flatline_why
@@ -94,6 +112,7 @@ flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32
                 culprit = member->stream;
             }
         }
+        worst = worst == FLATLINE_WHY_FRESH ? own_why(gate, &culprit) : worst;
     }
     if (ret_culprit != NULL) {
         *ret_culprit = culprit;

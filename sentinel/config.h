@@ -47,6 +47,7 @@ struct config_gate {
     struct flatline_gate_member *members; /* indices in config.streams, adjusts worked out */
     uint32_t member_count;
     uint64_t stale_after_ns; /* 0: each stream's own */
+    bool both;               /* fresh only for an engine whose own echoes have it, too */
     bool automatic;          /* made for an instrument, not written in the file */
 };
 

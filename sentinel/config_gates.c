@@ -18,6 +18,7 @@
 struct gate_text {
     const struct node *streams;
     uint64_t stale_after_ns;
+    int require; /* index in require_words */
 };
 
 /* Added to a member's lease as the gate sees it. The user stream is leased by its key, not by
@@ -157,6 +158,8 @@ static void read_gate_streams(struct reading *reading,
     text->streams = value;
 }
 
+static const char *const require_words[] = {"witness", "both", NULL};
+
 static const struct field gate_fields[] = {
     {.key = "streams", .read = read_gate_streams, .example = "[okx/BTC-USDT/books]"},
     {.key = "stale_after",
@@ -165,6 +168,11 @@ static const struct field gate_fields[] = {
      .min = 10 * NS_PER_MS,
      .max = 3600 * NS_PER_S,
      .example = "3s"},
+    {.key = "require",
+     .read = read_word,
+     .offset = offsetof(struct gate_text, require),
+     .words = require_words,
+     .example = "both"},
     {.key = NULL},
 };
 
@@ -204,6 +212,7 @@ static void gate_read(struct reading *reading, const struct node *node)
     }
     (void)snprintf(gate->name, sizeof(gate->name), "%s", node->key);
     gate->stale_after_ns = text.stale_after_ns;
+    gate->both = text.require == 1;
     reading->config->gate_count++;
     members_read(reading, node, text.streams, gate);
 }

@@ -35,8 +35,10 @@ parts_fill(struct segment_plan *segment, const struct config *config, const stru
     }
     for (uint32_t i = 0; i < config->gate_count; i++) {
         const struct config_gate *gate = &config->gates[i];
-        segment->gates[i] = (struct publisher_gate){
-            .name = gate->name, .members = gate->members, .member_count = gate->member_count};
+        segment->gates[i] = (struct publisher_gate){.name = gate->name,
+                                                    .members = gate->members,
+                                                    .member_count = gate->member_count,
+                                                    .both = gate->both};
     }
 }
 

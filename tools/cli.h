@@ -143,6 +143,9 @@ void cli_print(enum cli_colour colour, const char *text);
 /** The colour of an answer. */
 enum cli_colour cli_why_colour(enum flatline_why why);
 
+/** "witness" or "both": whose data a gate requires. */
+const char *cli_gate_requires(const struct flatline_gate *gate);
+
 /** Flushes standard output. CLI_FAILED if it is gone. */
 int cli_finish(int code);
 

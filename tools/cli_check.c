@@ -65,7 +65,8 @@ static void check_gates(struct checkup *checkup, bool *gated)
         for (uint32_t k = 0; k < gate.member_count; k++) {
             gated[gate.members[k].stream] = true; /* checked at attach */
         }
-        const enum flatline_why why = flatline_gate_why(&gate, checkup->now_ns, NULL);
+        const struct flatline_gate witness = flatline_gate_witness(&gate); /* no echo of our own */
+        const enum flatline_why why = flatline_gate_why(&witness, checkup->now_ns, NULL);
         if (why != FLATLINE_WHY_FRESH) {
             found(checkup,
                   why == FLATLINE_WHY_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_SHUT,
@@ -123,6 +124,9 @@ static void check_faults(struct checkup *checkup)
     }
     for (int i = 0; i < count; i++) {
         char place[FLATLINE_NAME_BYTES];
+        if (faults[i].drill) {
+            continue; /* an exercise is no trouble */
+        }
         cli_fault_place(checkup->reader, &faults[i], place);
         found(checkup, VERDICT_FAULT, "fault", place, flatline_fault_name(faults[i].kind));
     }

@@ -151,6 +151,7 @@ int drill_command(int argc, char **argv)
                       near != NULL ? near : "");
         code = CLI_USAGE;
     } else {
+        drill.gate = flatline_gate_witness(&drill.gate);
         code = drill_run(&drill, choice.own[OPTION_SOCKET], choice.arguments[0], for_ns);
     }
     flatline_detach(reader);

@@ -34,8 +34,9 @@ static void add_fault(struct cli_table *table,
     cli_table_add(table, CLI_PLAIN, "%" PRIu64, fault->id);
     cli_table_add(table,
                   fault->cleared_mono_ns == 0 ? CLI_RED : CLI_GREEN,
-                  "%s",
-                  flatline_fault_name(fault->kind));
+                  "%s%s",
+                  flatline_fault_name(fault->kind),
+                  fault->drill ? " DRILL" : "");
     cli_table_add(table, CLI_PLAIN, "%s", fault->cleared_mono_ns == 0 ? "open" : "cleared");
     cli_table_add(table, CLI_PLAIN, "%s", place);
     cli_table_add(table, CLI_PLAIN, "%s", onset);

@@ -98,7 +98,9 @@ json_of_gate(const struct flatline *reader, const struct flatline_gate *gate, en
         object, "gate", cli_json_text(flatline_gate_name(reader, gate->index)));
     (void)json_object_set_new(object, "fresh", json_boolean(why == FLATLINE_WHY_FRESH));
     (void)json_object_set_new(object, "why", json_string(flatline_why_name(why)));
-    const enum flatline_why quote = flatline_quote_why(gate, flatline_now_mono_ns(), NULL);
+    (void)json_object_set_new(object, "require", json_string(cli_gate_requires(gate)));
+    const struct flatline_gate witness = flatline_gate_witness(gate);
+    const enum flatline_why quote = flatline_quote_why(&witness, flatline_now_mono_ns(), NULL);
     (void)json_object_set_new(object, "may_quote", json_boolean(quote == FLATLINE_WHY_FRESH));
     (void)json_object_set_new(object, "quote_why", json_string(flatline_why_name(quote)));
     (void)json_object_set_new(object, "members", members);
@@ -116,6 +118,7 @@ static void add_gate(struct cli_table *table,
         cli_table_add(
             table, CLI_PLAIN, "%s", i == 0 ? flatline_gate_name(reader, gate->index) : "");
         cli_table_add(table, cli_why_colour(why), "%s", i == 0 ? flatline_why_meaning(why) : "");
+        cli_table_add(table, CLI_PLAIN, "%s", i == 0 ? cli_gate_requires(gate) : "");
         cli_table_add(
             table, CLI_PLAIN, "%s", flatline_stream_name(reader, gate->members[i].stream));
         cli_table_add(table, CLI_PLAIN, "%s", gate->members[i].stale_adjust_ns == 0 ? "" : adjust);
@@ -124,15 +127,17 @@ static void add_gate(struct cli_table *table,
 
 static int print_gates(const struct flatline *reader, bool json)
 {
-    static const char *const titles[] = {"GATE", "STATE", "MEMBER", "ADJUST"};
+    static const char *const titles[] = {"GATE", "STATE", "REQUIRES", "MEMBER", "ADJUST"};
     struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
     json_t *gates = json_array();
     for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {
         struct flatline_gate gate;
         if (flatline_gate_at(reader, i, &gate) == 0) {
-            const enum flatline_why why = flatline_gate_why(&gate, flatline_now_mono_ns(), NULL);
-            (void)json_array_append_new(gates, json_of_gate(reader, &gate, why));
-            add_gate(table, reader, &gate, flatline_quote_why(&gate, flatline_now_mono_ns(), NULL));
+            const struct flatline_gate witness = flatline_gate_witness(&gate);
+            const uint64_t now_ns = flatline_now_mono_ns();
+            (void)json_array_append_new(
+                gates, json_of_gate(reader, &gate, flatline_gate_why(&witness, now_ns, NULL)));
+            add_gate(table, reader, &gate, flatline_quote_why(&witness, now_ns, NULL));
         }
     }
     return cli_print_either(json, gates, table);

@@ -121,6 +121,11 @@ void cli_print(enum cli_colour colour, const char *text)
     print_coloured(colour_wanted(), colour, text);
 }
 
+const char *cli_gate_requires(const struct flatline_gate *gate)
+{
+    return (gate->flags & FLATLINE_GATE_BOTH) != 0 ? "both" : "witness";
+}
+
 enum cli_colour cli_why_colour(enum flatline_why why)
 {
     if (why == FLATLINE_WHY_FRESH) {
@@ -328,6 +333,7 @@ json_t *cli_json_fault(const struct flatline *reader, const struct flatline_faul
                                   : json_integer((json_int_t)fault->cleared_mono_ns));
     cli_json_word(object, "count", fault->count);
     cli_json_word(object, "confidence_percent", fault->confidence_percent);
+    (void)json_object_set_new(object, "drill", json_boolean(fault->drill));
     (void)json_object_set_new(object, "text", cli_json_text(fault->text));
     (void)json_object_set_new(object, "evidence", cli_json_evidence(fault));
     return object;

@@ -95,8 +95,9 @@ static json_t *json_stream(const struct flatline *reader, uint32_t index, uint64
 static json_t *json_gate(const struct flatline *reader, uint32_t index, uint64_t now_ns)
 {
     const struct flatline_gate gate = gate_at(reader, index);
+    const struct flatline_gate witness = flatline_gate_witness(&gate);
     uint32_t culprit = 0;
-    const enum flatline_why why = flatline_gate_why(&gate, now_ns, &culprit);
+    const enum flatline_why why = flatline_gate_why(&witness, now_ns, &culprit);
     json_t *object = json_object();
     (void)json_object_set_new(object, "gate", cli_json_text(flatline_gate_name(reader, index)));
     (void)json_object_set_new(object, "fresh", json_boolean(why == FLATLINE_WHY_FRESH));
@@ -105,7 +106,8 @@ static json_t *json_gate(const struct flatline *reader, uint32_t index, uint64_t
                               "culprit",
                               why == FLATLINE_WHY_FRESH ? json_null()
                                                         : cli_json_stream(reader, culprit));
-    const enum flatline_why quote = flatline_quote_why(&gate, now_ns, NULL);
+    (void)json_object_set_new(object, "require", json_string(cli_gate_requires(&gate)));
+    const enum flatline_why quote = flatline_quote_why(&witness, now_ns, NULL);
     (void)json_object_set_new(object, "may_quote", json_boolean(quote == FLATLINE_WHY_FRESH));
     (void)json_object_set_new(object, "quote_why", json_string(flatline_why_name(quote)));
     return object;
@@ -222,12 +224,17 @@ static void print_gates(const struct flatline *reader, uint64_t now_ns)
     for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {
         const struct flatline_gate gate = gate_at(reader, i);
         uint32_t culprit = 0;
-        const enum flatline_why why = flatline_quote_why(&gate, now_ns, &culprit);
+        const struct flatline_gate witness = flatline_gate_witness(&gate);
+        const enum flatline_why why = flatline_quote_why(&witness, now_ns, &culprit);
         const bool of_a_stream =
             why != FLATLINE_WHY_FRESH && why != FLATLINE_WHY_BREAKER && why != FLATLINE_WHY_PAUSED;
         const char *name = flatline_stream_name(reader, culprit);
         cli_table_add(table, CLI_PLAIN, "%s", flatline_gate_name(reader, i));
-        cli_table_add(table, cli_why_colour(why), "%s", flatline_why_meaning(why));
+        cli_table_add(table,
+                      cli_why_colour(why),
+                      "%s%s",
+                      flatline_why_meaning(why),
+                      (gate.flags & FLATLINE_GATE_BOTH) != 0 ? ", for who has it too" : "");
         cli_table_add(table, CLI_PLAIN, "%s", of_a_stream && name != NULL ? name : "");
     }
     (void)putchar('\n');

@@ -22,6 +22,7 @@ static const struct cli_usage usage = {
     .arguments = "",
     .text = "Follows the event ring: lapse, renew, fault, clear, epoch, and lost with a count when "
             "it fell behind.\n"
+            "What an exercise caused is told apart: drill, drill_end, drill_fault, drill_clear.\n"
             "Goes on when a new sentinel takes the name over. seen_ns is CLOCK_MONOTONIC of the "
             "sentinel's noticing.",
     .own = {{"all", NULL, "begin with the oldest event still in the ring, not with the next one"},
@@ -94,6 +95,12 @@ static bool is_advice(enum flatline_event_type type)
            type == FLATLINE_EVENT_DRILL || type == FLATLINE_EVENT_DRILL_END;
 }
 
+static bool is_fault(enum flatline_event_type type)
+{
+    return type == FLATLINE_EVENT_FAULT || type == FLATLINE_EVENT_CLEAR ||
+           type == FLATLINE_EVENT_DRILL_FAULT || type == FLATLINE_EVENT_DRILL_CLEAR;
+}
+
 /* An advice event names its kind where a fault event names the fault's. */
 static const char *advice_kind_of(const struct flatline_event *event)
 {
@@ -109,16 +116,14 @@ static json_t *json_of_event(const struct watch *watch, const struct flatline_ev
     } else {
         (void)json_object_set_new(object, "stream", cli_json_stream(watch->reader, event->stream));
     }
-    if (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_CLEAR) {
+    if (is_fault(event->type)) {
         json_add_fault(object, watch, event);
+        (void)json_object_set_new(object, "drill", json_boolean(event->drill));
     }
     if (is_advice(event->type)) {
         cli_json_word(object, "serial", event->fault_id);
         (void)json_object_set_new(object, "kind", json_string(advice_kind_of(event)));
-        (void)json_object_set_new(object,
-                                  "drill",
-                                  json_boolean(event->type == FLATLINE_EVENT_DRILL ||
-                                               event->type == FLATLINE_EVENT_DRILL_END));
+        (void)json_object_set_new(object, "drill", json_boolean(event->drill));
     }
     if (event->type == FLATLINE_EVENT_LAPSE) {
         const bool revoked = event->fault_kind != FLATLINE_FAULT_NONE;
@@ -149,6 +154,9 @@ static void print_time(uint64_t mono_ns)
 
 static enum cli_colour colour_of(enum flatline_event_type type)
 {
+    if (type == FLATLINE_EVENT_DRILL_FAULT) {
+        return CLI_YELLOW;
+    }
     if (type == FLATLINE_EVENT_FAULT || type == FLATLINE_EVENT_LAPSE) {
         return type == FLATLINE_EVENT_FAULT ? CLI_RED : CLI_YELLOW;
     }
@@ -167,7 +175,11 @@ static void print_fault(const struct watch *watch, const struct flatline_event *
     cli_fault_place(watch->reader, &fault, place);
     (void)printf(" %s ", flatline_fault_name(event->fault_kind));
     cli_print(CLI_PLAIN, place);
-    if (known && event->type == FLATLINE_EVENT_FAULT) {
+    if (event->drill) {
+        (void)fputs("  DRILL", stdout);
+    }
+    if (known &&
+        (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_DRILL_FAULT)) {
         cli_evidence_text(&fault, evidence);
         (void)printf("  %s  ", evidence);
         cli_print(CLI_DIM, fault.text);
@@ -183,7 +195,7 @@ static void print_event(const struct watch *watch, const struct flatline_event *
     cli_print(colour_of(event->type), name);
     if (event->type == FLATLINE_EVENT_EPOCH) {
         (void)printf(" %" PRIu64, flatline_header_of(watch->reader)->epoch);
-    } else if (event->type == FLATLINE_EVENT_FAULT || event->type == FLATLINE_EVENT_CLEAR) {
+    } else if (is_fault(event->type)) {
         print_fault(watch, event);
     } else if (is_advice(event->type)) {
         (void)printf(" %s %" PRIu64, advice_kind_of(event), event->fault_id);

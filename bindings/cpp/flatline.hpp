@@ -15,6 +15,7 @@
 #ifndef FLATLINE_HPP
 #define FLATLINE_HPP
 
+#include "flatline/engine.h"
 #include "flatline/flatline.h"
 
 #include <cstdint>
@@ -140,7 +141,17 @@ class stream {
 /// The streams one decision needs: fresh while all of them are.
 class gate {
   public:
-    /// Is every stream of it fresh? A gate without streams never is.
+    /// Holds it against the engine's own echoes, where it requires both (`require: both` in the
+    /// sentinel's configuration); a gate that does and is not bound is never fresh. Throws fl::error.
+    void bind(::flatline_engine *engine)
+    {
+        if (const int code = flatline_gate_bind_engine(reader_, &gate_, engine); code != 0) {
+            throw error(code, "bind");
+        }
+    }
+
+    /// Is every stream of it fresh, and has the engine it all where the gate requires both? A gate
+    /// without streams never is.
     bool fresh(std::uint64_t now_mono_ns = now()) const noexcept
     {
         return flatline_gate_fresh(&gate_, now_mono_ns);

@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x935ff5fc5a8a27e5
+	layoutHash       = 0xd1ae7c85e7e73b58
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -54,6 +54,7 @@ const (
 	gateName                   = 0
 	gateFirstMember            = 64
 	gateMemberCount            = 68
+	gateFlags                  = 72
 	memberBytes                = 16
 	memberStream               = 0
 	memberStaleAdjustNs        = 8
@@ -168,19 +169,21 @@ var errorMeanings = [...]string{
 type Why uint64
 
 const (
-	WhyFresh         Why = 0
-	WhyUnknown       Why = 1
-	WhyLapsed        Why = 2
-	WhyRevoked       Why = 3
-	WhySentinelDead  Why = 4
-	WhySuperseded    Why = 5
-	WhyAbsurd        Why = 6
-	WhyEmptyGate     Why = 7
-	WhyUnknownName   Why = 8
-	WhyLapsedQuiet   Why = 9
-	WhyLapsedSuspect Why = 10
-	WhyBreaker       Why = 11
-	WhyPaused        Why = 12
+	WhyFresh          Why = 0
+	WhyUnknown        Why = 1
+	WhyLapsed         Why = 2
+	WhyRevoked        Why = 3
+	WhySentinelDead   Why = 4
+	WhySuperseded     Why = 5
+	WhyAbsurd         Why = 6
+	WhyEmptyGate      Why = 7
+	WhyUnknownName    Why = 8
+	WhyLapsedQuiet    Why = 9
+	WhyLapsedSuspect  Why = 10
+	WhyBreaker        Why = 11
+	WhyPaused         Why = 12
+	WhyEngineUnproven Why = 13
+	WhyEngineBehind   Why = 14
 )
 
 var whyNames = [...]string{
@@ -197,6 +200,8 @@ var whyNames = [...]string{
 	10: "LAPSED_SUSPECT",
 	11: "BREAKER",
 	12: "PAUSED",
+	13: "ENGINE_UNPROVEN",
+	14: "ENGINE_BEHIND",
 }
 
 var whyMeanings = [...]string{
@@ -213,6 +218,8 @@ var whyMeanings = [...]string{
 	10: "lapsed, and suspect",
 	11: "the breaker is open",
 	12: "paused by an operator or a calendar",
+	13: "needs the engine's own echo, and none is bound",
+	14: "the engine itself is behind the sentinel",
 }
 
 // Advice is what operators and calendars ask of the engine.

@@ -19,6 +19,9 @@ type Gate struct {
 	breaker *uint64
 	pause   *uint64
 	members []member
+	both    bool      // fresh only for an engine that has what the sentinel has
+	own     OwnIDs    // nil: no engine is bound
+	ids     []*uint64 // of own, one a member
 	reader  *Reader
 	view    *view
 	index   int
@@ -27,9 +30,14 @@ type Gate struct {
 // member is one stream of a gate. Its gate may trust it for longer or shorter than its lease says.
 type member struct {
 	lease    *uint64
+	due      *uint64
 	adjustNs uint64 // two's complement, added modulo 2^64
 	stream   int
 }
+
+// OwnIDs finds the word that holds the newest id of a stream that the engine itself has applied, to be
+// read with atomic.LoadUint64; nil: it keeps none, which counts as 0.
+type OwnIDs func(stream string) *uint64
 
 // holds: until is in the future, and not absurdly far.
 func holds(until, now, absurd uint64) bool { return until-now-1 < absurd }
@@ -103,7 +111,34 @@ func (s *Stream) Snapshot() (detail Detail, lease Lease, err error) {
 // Name is the gate's name.
 func (g *Gate) Name() string { return g.view.gates[g.index].name }
 
-// Fresh says whether every stream of the gate is fresh at now. A gate without streams never is.
+// Bind holds the gate against the engine's own ids, where it requires both (`require: both` in the
+// sentinel's configuration). Such a gate that is not bound is never fresh. Look binds again.
+func (g *Gate) Bind(own OwnIDs) {
+	if own == nil {
+		g.own, g.ids = nil, nil
+		return
+	}
+	ids := make([]*uint64, len(g.members))
+	for i, m := range g.members {
+		if ids[i] = own(g.view.streams[m.stream]); ids[i] == nil {
+			ids[i] = new(uint64)
+		}
+	}
+	g.own, g.ids = own, ids
+}
+
+// behind is the first member whose due id the engine has not reached, -1 if there is none.
+func (g *Gate) behind() int {
+	for i, id := range g.ids {
+		if atomic.LoadUint64(id) < atomic.LoadUint64(g.members[i].due) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Fresh says whether every stream of the gate is fresh at now, and the engine has it all where the
+// gate requires both. A gate without streams never is.
 func (g *Gate) Fresh(now uint64) bool {
 	if len(g.members) == 0 || !holds(atomic.LoadUint64(g.alive), now, aliveAbsurdNs) {
 		return false
@@ -115,7 +150,7 @@ func (g *Gate) Fresh(now uint64) bool {
 			return false
 		}
 	}
-	return true
+	return !g.both || g.own != nil && g.behind() < 0
 }
 
 // MayQuote says whether the engine may quote at now: fresh, the breaker closed, not paused.
@@ -168,7 +203,9 @@ func (g *Gate) Look() bool {
 	}
 	if v := g.reader.next(g.view, now); v != nil {
 		if moved, ok := v.gate(g.reader, g.Name()); ok {
+			own := g.own
 			*g = moved
+			g.Bind(own)
 			return g.Fresh(Now())
 		}
 	}
@@ -192,6 +229,15 @@ func (g *Gate) Why(now uint64) (why Why, culprit string) {
 		if w := g.view.whyLease(m.stream, m.adjustNs, now); weight(w) > weight(why) {
 			why, culprit = w, g.view.streams[m.stream]
 		}
+	}
+	if why != WhyFresh || !g.both {
+		return why, culprit
+	}
+	if g.own == nil {
+		return WhyEngineUnproven, g.view.streams[g.members[0].stream]
+	}
+	if i := g.behind(); i >= 0 {
+		return WhyEngineBehind, g.view.streams[g.members[i].stream]
 	}
 	return why, culprit
 }

@@ -13,6 +13,7 @@ import (
 const (
 	clockMismatchNs = 10_000_000_000 // a beat this far ahead was stamped by another clock
 	slotTries       = 64
+	gateBoth        = 1 // FLATLINE_GATE_BOTH
 )
 
 // view is one mapping of one file, and private copies of what was checked of it.
@@ -29,6 +30,7 @@ type section struct{ offset, stride, count uint64 }
 
 type gateEntry struct {
 	name    string
+	both    bool
 	members []member
 }
 
@@ -216,15 +218,16 @@ func (v *view) copyGates() bool {
 		if !ok || first+count > v.sections[sectionGateMembers].count {
 			return false
 		}
-		entry := gateEntry{name: name}
+		entry := gateEntry{name: name, both: v.u64(at+gateFlags)&gateBoth != 0}
 		for k := first; k < first+count; k++ {
 			where := v.place(sectionGateMembers, int(k))
 			stream := v.u32(where + memberStream)
 			if stream >= uint64(len(v.streams)) {
 				return false
 			}
-			lease := v.word(v.leaseAt(int(stream)) + leaseUntilMonoNs)
-			entry.members = append(entry.members, member{lease, v.u64(where + memberStaleAdjustNs), int(stream)})
+			line := v.leaseAt(int(stream))
+			entry.members = append(entry.members, member{v.word(line + leaseUntilMonoNs), v.word(line + leaseDueID),
+				v.u64(where + memberStaleAdjustNs), int(stream)})
 		}
 		v.gates = append(v.gates, entry)
 	}
@@ -264,8 +267,9 @@ func (v *view) gate(r *Reader, name string) (Gate, bool) {
 	for i, known := range v.gates {
 		if known.name == name {
 			advice := v.place(sectionGateAdvice, i)
-			return Gate{v.word(headerAliveUntilMonoNs), v.word(advice + adviceBreakerUntilMonoNs),
-				v.word(advice + advicePauseUntilMonoNs), known.members, r, v, i}, true
+			return Gate{alive: v.word(headerAliveUntilMonoNs), breaker: v.word(advice + adviceBreakerUntilMonoNs),
+				pause: v.word(advice + advicePauseUntilMonoNs), members: known.members, both: known.both,
+				reader: r, view: v, index: i}, true
 		}
 	}
 	return Gate{}, false

@@ -53,7 +53,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0x935ff5fc5a8a27e5
+LAYOUT_HASH = 0xd1ae7c85e7e73b58
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -97,6 +97,7 @@ _GATE_BYTES = 128
 _GATE_NAME = 0
 _GATE_FIRST_MEMBER = 64
 _GATE_MEMBER_COUNT = 68
+_GATE_FLAGS = 72
 _MEMBER_BYTES = 16
 _MEMBER_STREAM = 0
 _MEMBER_STALE_ADJUST_NS = 8
@@ -160,6 +161,8 @@ class Why(_Meant):
     LAPSED_SUSPECT = (10, "lapsed, and suspect")
     BREAKER = (11, "the breaker is open")
     PAUSED = (12, "paused by an operator or a calendar")
+    ENGINE_UNPROVEN = (13, "needs the engine's own echo, and none is bound")
+    ENGINE_BEHIND = (14, "the engine itself is behind the sentinel")
 
 
 class Advice(_Meant):
@@ -272,6 +275,8 @@ Detail = collections.namedtuple("Detail", _DETAIL_FIELDS)
 Snapshot = collections.namedtuple("Snapshot", "detail lease")
 _Member = collections.namedtuple("_Member", "lease adjust_ns stream")
 
+_GATE_BOTH = 1  # FLATLINE_GATE_BOTH: fresh only for an engine that has what the sentinel has
+
 
 class Error(Exception):
     """What attach() and snapshot() can fail with; `code` is one of Code."""
@@ -316,6 +321,8 @@ class _View:
             self.streams = self._names_of(_SECTION_STREAMS)
             self.gates = self._names_of(_SECTION_GATES)
             self.members = [self._members_of(i) for i in range(len(self.gates))]
+            self.both = [self.words[(self.place(_SECTION_GATES, i) + _GATE_FLAGS) // 8] & _GATE_BOTH != 0
+                         for i in range(len(self.gates))]
         except Error:
             self.close()
             raise
@@ -644,18 +651,39 @@ class Stream(_Handle):
 class Gate(_Handle):
     """The streams one decision needs: fresh while all of them are."""
 
-    __slots__ = ()
+    __slots__ = ("_own_id",)
+
+    def __init__(self, reader, name):
+        self._own_id = None
+        super().__init__(reader, name)
+
+    def bind(self, own_id):
+        """Holds the gate against the engine's own ids, where it requires both (`require: both` in the
+        sentinel's configuration): own_id(stream name) is the newest id that the engine itself has
+        applied, 0 = none. Such a gate that is not bound is never fresh."""
+        self._own_id = own_id
+
+    def _behind(self, words, members):
+        """The first member whose due id the engine has not reached, or None."""
+        return next((member for member in members
+                     if self._own_id(member.stream) < words[member.lease + _LEASE_DUE_ID // 8]), None)
+
+    def _has_own(self, words, members):
+        return self._own_id is not None and self._behind(words, members) is None
 
     def _settle(self, view):
         index = self._index_in(view.gates)
         self._home = view, index
         advice = view.place(_SECTION_GATE_ADVICE, index) // 8
-        self._at = view.words, view.members[index], advice  # one step: others may be looking
+        # one step: others may be looking
+        self._at = view.words, view.members[index], advice, view.both[index]
 
     def fresh(self, now_ns=None):
-        """Is every stream of the gate fresh? A gate without streams never is."""
-        words, members, _ = self._at
-        return self._fresh_at(words, members, monotonic_ns() if now_ns is None else now_ns)
+        """Is every stream of the gate fresh, and has the engine it all where the gate requires both?
+        A gate without streams never is."""
+        words, members, _, both = self._at
+        return (self._fresh_at(words, members, monotonic_ns() if now_ns is None else now_ns)
+                and (not both or self._has_own(words, members)))
 
     @staticmethod
     def _fresh_at(words, members, now):
@@ -673,9 +701,9 @@ class Gate(_Handle):
 
     def may_quote(self, now_ns=None):
         """May the engine quote: fresh, the breaker closed, not paused?"""
-        words, members, line = self._at
+        words, _, line, _ = self._at
         now = monotonic_ns() if now_ns is None else now_ns
-        return (self._fresh_at(words, members, now) and words[line + _ADVICE_BREAKER_UNTIL_MONO_NS // 8] <= now
+        return (self.fresh(now) and words[line + _ADVICE_BREAKER_UNTIL_MONO_NS // 8] <= now
                 and words[line + _ADVICE_PAUSE_UNTIL_MONO_NS // 8] <= now)
 
     def look_quote(self):
@@ -694,14 +722,14 @@ class Gate(_Handle):
 
     def advised(self, kind, now_ns=None):
         """Is the engine asked to do this? An advice ends by time alone."""
-        words, _, line = self._at
+        words, _, line, _ = self._at
         now = monotonic_ns() if now_ns is None else now_ns
         return words[line + _ADVICE_BREAKER_UNTIL_MONO_NS // 8 + Advice(kind)] > now
 
     def advice_serial(self, kind):
         """The newest advice of a kind that is for this gate, 0 = none: what tells a reconnect from
         the one that was made already."""
-        words, _, line = self._at
+        words, _, line, _ = self._at
         return words[line + _ADVICE_BREAKER_SERIAL // 8 + Advice(kind)]
 
     def culprit(self, now_ns=None):
@@ -711,7 +739,7 @@ class Gate(_Handle):
         return None if why is Why.FRESH else stream
 
     def _trouble(self, now_ns):
-        words, members, _ = self._at
+        words, members, _, both = self._at
         now = monotonic_ns() if now_ns is None else now_ns
         why = _why_header(words, now)
         if not members:
@@ -720,7 +748,13 @@ class Gate(_Handle):
             return why, members[0].stream
         troubles = [(_why_lease(words, member.lease, member.adjust_ns, now), member.stream)
                     for member in members]
-        return max(troubles, key=lambda trouble: _WHY_WEIGHT.get(trouble[0], 2))
+        worst = max(troubles, key=lambda trouble: _WHY_WEIGHT.get(trouble[0], 2))
+        if worst[0] is not Why.FRESH or not both or self._has_own(words, members):
+            return worst
+        if self._own_id is None:
+            return Why.ENGINE_UNPROVEN, members[0].stream
+        behind = self._behind(words, members)
+        return (Why.FRESH, worst[1]) if behind is None else (Why.ENGINE_BEHIND, behind.stream)
 
 
 # ---- why --------------------------------------------------------------------

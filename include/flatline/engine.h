@@ -267,6 +267,13 @@ flatline_key_extended(struct flatline_engine_key *key, uint64_t fingerprint, uin
     flatline_store_word(&key->extended_mono_ns, now_mono_ns);
 }
 
+/** The socket opened with this key has shown that it lives: an event, or the pong to a ping of ours.
+ *  At least every 20 s. */
+static inline void flatline_key_proven(struct flatline_engine_key *key, uint64_t now_mono_ns)
+{
+    flatline_store_word(&key->proven_mono_ns, now_mono_ns);
+}
+
 static inline void flatline_key_failed(struct flatline_engine_key *key)
 {
     flatline_store_word(&key->failures, flatline_load_word(&key->failures) + 1U);
@@ -299,6 +306,24 @@ flatline_advice_done(struct flatline_engine_advice *advice, uint64_t sequence, u
     flatline_store_word(&advice->acknowledged_mono_ns, now_mono_ns);
     flatline_store_word(&advice->sequence, sequence);
 }
+
+/* ---- its own echoes, beside the sentinel's leases ---------------------------------------------- */
+
+/** Binds a gate to an engine's echoes, so that a gate with `require: both` can be fresh: each member
+ *  is held against the newest id that this engine has echoed of it. Declares the members' streams
+ *  where they are not yet. A look at such a gate that is not bound is never fresh.
+ *
+ *  reader  that the gate is from; keeps the binding until flatline_detach()
+ *  engine  outlives every look at the gate; its echoes are written by flatline_echo()
+ *
+ *  Returns 0, and *gate is bound, or FLATLINE_E_INVALID, _NO_MEMORY (a stream could not be
+ *  declared), and *gate is as before. flatline_look_gate() and flatline_look_quote() bind again
+ *  after a second look.
+ *  Thread-safety: as flatline_find_gate(). Cost: a search a member; not for the hot path.
+ */
+int flatline_gate_bind_engine(struct flatline *reader,
+                              struct flatline_gate *gate,
+                              struct flatline_engine *engine);
 
 /* ---- reading: for the sentinel and for tools -------------------------------------------------- */
 

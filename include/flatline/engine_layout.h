@@ -210,12 +210,14 @@ struct flatline_engine_key {
     uint64_t extended_mono_ns;
     uint64_t failures;
     uint64_t fingerprint;
-    uint8_t reserved[104];
+    uint64_t proven_mono_ns;
+    uint8_t reserved[96];
 };
 #define FLATLINE_ENGINE_KEY_FIELDS(F)                                                               \
     F(flatline_engine_key, extended_mono_ns, 0, 8, "ns CLOCK_MONOTONIC", "last POST or PUT that succeeded") \
     F(flatline_engine_key, failures, 8, 8, "count", "attempts to extend that failed")               \
-    F(flatline_engine_key, fingerprint, 16, 8, "hash", "FNV-1a of the key; 0 = not told. Never the key itself")
+    F(flatline_engine_key, fingerprint, 16, 8, "hash", "FNV-1a of the key; 0 = not told. Never the key itself") \
+    F(flatline_engine_key, proven_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "last event or pong on the socket opened with this key")
 
 struct flatline_engine_gate {
     uint64_t quoting;

@@ -18,7 +18,8 @@
  *
  *  - WITNESS-FRESH IS NOT ENGINE-FRESH. A lease speaks for the sentinel's own connections. Your
  *    engine's socket may be dead while the sentinel's lives. Compare the last id your engine has
- *    applied with flatline_due_id().
+ *    applied with flatline_due_id(), or set `require: both` on the gate and bind your echoes:
+ *    flatline_gate_bind_engine() of engine.h.
  *  - A lease is compared with YOUR clock: always CLOCK_MONOTONIC of this very moment. A cached
  *    "now" keeps dead data fresh.
  *  - A stream handle belongs to one life of the sentinel. When the sentinel is restarted the old
@@ -69,7 +70,8 @@ extern "C" {
 
 enum flatline_error { FLATLINE_ERRORS(FLATLINE_ENUM_ERROR) };
 
-struct flatline; /* one attachment: a mapping and the name it came by */
+struct flatline;        /* one attachment: a mapping and the name it came by */
+struct flatline_engine; /* of engine.h */
 
 /* A look at one stream. Plain value; copy it freely. Valid until flatline_detach(). */
 struct flatline_stream {
@@ -94,8 +96,13 @@ struct flatline_gate {
     const struct flatline_gate_look *members;
     const struct flatline_header *header;
     const struct flatline_gate_advice *advice; /* live: what operators ask of this gate */
+    /* of each member, the newest id the engine itself has applied; NULL: no engine is bound */
+    const uint64_t *const *own_ids;
+    struct flatline_engine *engine;
     uint32_t member_count;
     uint32_t index;
+    uint32_t flags; /* FLATLINE_GATE_* */
+    uint32_t reserved;
 };
 
 /** The library's own reading of CLOCK_MONOTONIC, ns. Use flatline_now_mono_ns(): it is this,
@@ -144,8 +151,24 @@ static inline bool flatline_fresh(const struct flatline_stream *stream, uint64_t
            flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
 }
 
-/** Is every member of the gate fresh at now_mono_ns? A gate without members never is.
- *  Thread-safety and cost: as flatline_fresh(), one lease load a member. */
+/** Has the engine that the gate is bound to what the sentinel has, of every member? Not bound: no.
+ *  A member without ids has no due id, and so owes nothing. Cost: two loads a member. */
+static inline bool flatline_gate_own(const struct flatline_gate *gate)
+{
+    bool has = gate->own_ids != NULL;
+    for (uint32_t i = 0; has && i < gate->member_count; i++) {
+        /* relaxed: the engine's own word, and it means something by itself. ORDER segment.due,
+         * acquire: after the lease, which was published behind it. */
+        has = __atomic_load_n(gate->own_ids[i], __ATOMIC_RELAXED) >=
+              __atomic_load_n(&gate->members[i].lease->due_id, __ATOMIC_ACQUIRE);
+    }
+    return has;
+}
+
+/** Is every member of the gate fresh at now_mono_ns, and has the engine it all, where the gate
+ *  requires both? A gate without members never is.
+ *  Thread-safety and cost: as flatline_fresh(), one lease load a member; three where both are
+ *  required. */
 static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     /* ORDER segment.alive, acquire: as in flatline_fresh(). */
@@ -161,7 +184,16 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
                                                    now_mono_ns,
                                                    FLATLINE_LEASE_ABSURD_NS);
     }
-    return fresh;
+    return fresh && ((gate->flags & FLATLINE_GATE_BOTH) == 0 || flatline_gate_own(gate));
+}
+
+/** The gate as the sentinel alone sees it: its leases and its advice, whatever the gate requires of
+ *  an engine. For those who watch, and have no echo of their own; never decide on it. */
+static inline struct flatline_gate flatline_gate_witness(const struct flatline_gate *gate)
+{
+    struct flatline_gate witness = *gate;
+    witness.flags &= ~(uint32_t)FLATLINE_GATE_BOTH;
+    return witness;
 }
 
 /** Is the engine advised to do this at now_mono_ns? Advice ends by time alone.
@@ -293,7 +325,8 @@ enum flatline_why
 flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
 
 /** Why the engine may not quote on a gate: FLATLINE_WHY_FRESH if and only if flatline_may_quote().
- *  A dead sentinel before the breaker before a pause before the members; ret_culprit as in
+ *  A dead sentinel before the breaker before a pause before the members before the engine's own;
+ *  ret_culprit as in
  *  flatline_gate_why(). */
 enum flatline_why
 flatline_quote_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32_t *ret_culprit);
@@ -333,6 +366,7 @@ struct flatline_fault {
     uint64_t evidence[FLATLINE_EVIDENCE_WORDS];
     uint64_t count;
     uint32_t confidence_percent;
+    bool drill; /* stands only because of a drill: pages nobody */
     char text[FLATLINE_TEXT_BYTES];
 };
 
@@ -392,6 +426,7 @@ struct flatline_event {
     uint64_t seen_mono_ns;
     uint64_t fault_id;
     enum flatline_fault_kind fault_kind;
+    bool drill; /* DRILL, DRILL_END, DRILL_FAULT, DRILL_CLEAR */
 };
 
 /** Number of the next event to be written: where a follower starts. */

@@ -93,7 +93,9 @@
     E(9, LAPSED_QUIET, "lapsed, but its connection delivers and nothing is owed")                   \
     E(10, LAPSED_SUSPECT, "lapsed, and suspect")                                                    \
     E(11, BREAKER, "the breaker is open")                                                           \
-    E(12, PAUSED, "paused by an operator or a calendar")
+    E(12, PAUSED, "paused by an operator or a calendar")                                            \
+    E(13, ENGINE_UNPROVEN, "needs the engine's own echo, and none is bound")                        \
+    E(14, ENGINE_BEHIND, "the engine itself is behind the sentinel")
 
 #define FLATLINE_SCOPES(E)                                                                          \
     E(0, STREAM, "stream")                                                                          \
@@ -114,7 +116,9 @@
     E(6, ADVICE, "advice")             /* fault_id is its serial, fault_kind its kind */            \
     E(7, ADVICE_END, "advice_end")     /* cleared, replaced or run out */                           \
     E(8, DRILL, "drill")               /* as ADVICE, of an exercise: pages nobody */                \
-    E(9, DRILL_END, "drill_end")
+    E(9, DRILL_END, "drill_end")                                                                    \
+    E(10, DRILL_FAULT, "drill_fault")  /* as FAULT and CLEAR, of a fault that stands only because */ \
+    E(11, DRILL_CLEAR, "drill_clear")  /* of a drill: pages nobody */
 
 /* What operators and calendars ask of the engine. Each holds until its time runs out or it is cleared. */
 #define FLATLINE_ADVICES(E)                                                                         \
@@ -410,12 +414,15 @@ struct flatline_gate_entry {
     char name[FLATLINE_NAME_BYTES];
     uint32_t first_member;
     uint32_t member_count;
-    uint8_t reserved[56];
+    uint64_t flags;
+    uint8_t reserved[48];
 };
+#define FLATLINE_GATE_BOTH 1U /* fresh only for an engine that has what the sentinel has */
 #define FLATLINE_GATE_FIELDS(F)                                                                     \
     F(flatline_gate_entry, name, 0, 64, "text", "")                                                 \
     F(flatline_gate_entry, first_member, 64, 4, "index", "in GATE_MEMBERS")                         \
-    F(flatline_gate_entry, member_count, 68, 4, "count", "0 = never fresh")
+    F(flatline_gate_entry, member_count, 68, 4, "count", "0 = never fresh")                         \
+    F(flatline_gate_entry, flags, 72, 8, "flags", "FLATLINE_GATE_*")
 
 struct flatline_gate_member {
     uint32_t stream;
@@ -468,9 +475,11 @@ struct flatline_fault_slot {
     uint64_t text[8];
     uint64_t confidence;
     uint64_t blame;
-    uint8_t reserved[48];
+    uint64_t flags;
+    uint8_t reserved[40];
 };
-#define FLATLINE_NO_INDEX 0xffffffffULL
+#define FLATLINE_NO_INDEX    0xffffffffULL
+#define FLATLINE_FAULT_DRILL 1U /* stands only because of a drill: pages nobody */
 #define FLATLINE_FAULT_FIELDS(F)                                                                    \
     F(flatline_fault_slot, sequence, 0, 8, "sequence", "odd while being written")                   \
     F(flatline_fault_slot, id, 8, 8, "serial", "1, 2, 3 ...; 0 = empty slot")                       \
@@ -485,7 +494,8 @@ struct flatline_fault_slot {
     F(flatline_fault_slot, count, 120, 8, "count", "times it repeated while open")                  \
     F(flatline_fault_slot, text, 128, 64, "text", "the venue's own words, NUL-padded")              \
     F(flatline_fault_slot, confidence, 192, 8, "percent", "100 = proven")                           \
-    F(flatline_fault_slot, blame, 200, 8, "enum flatline_scope", "whose fault")
+    F(flatline_fault_slot, blame, 200, 8, "enum flatline_scope", "whose fault")                     \
+    F(flatline_fault_slot, flags, 208, 8, "flags", "FLATLINE_FAULT_*")
 
 struct flatline_event_slot {
     uint64_t sequence;
@@ -504,7 +514,7 @@ struct flatline_event_slot {
     F(flatline_event_slot, stream, 24, 8, "index", "FLATLINE_NO_INDEX = none")                      \
     F(flatline_event_slot, at_mono_ns, 32, 8, "ns CLOCK_MONOTONIC", "when it happened")             \
     F(flatline_event_slot, seen_mono_ns, 40, 8, "ns CLOCK_MONOTONIC", "when the judge wrote it")    \
-    F(flatline_event_slot, fault_id, 48, 8, "serial", "of FAULT and CLEAR")                         \
+    F(flatline_event_slot, fault_id, 48, 8, "serial", "of FAULT and CLEAR; of ADVICE its serial")                         \
     F(flatline_event_slot, fault_kind, 56, 8, "enum flatline_fault_kind", "of FAULT, CLEAR, and of a LAPSE by revocation")
 
 struct flatline_counter {

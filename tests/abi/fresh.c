@@ -6,6 +6,7 @@
 
 bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns);
 bool engine_look_gate(const struct flatline_gate *gate, uint64_t now_mono_ns);
+bool engine_look_own(const struct flatline_gate *gate);
 bool engine_may_quote(const struct flatline_gate *gate, uint64_t now_mono_ns);
 
 bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns)
@@ -16,6 +17,11 @@ bool engine_look(const struct flatline_stream *stream, uint64_t now_mono_ns)
 bool engine_look_gate(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     return flatline_gate_fresh(gate, now_mono_ns);
+}
+
+bool engine_look_own(const struct flatline_gate *gate)
+{
+    return flatline_gate_own(gate);
 }
 
 bool engine_may_quote(const struct flatline_gate *gate, uint64_t now_mono_ns)

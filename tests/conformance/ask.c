@@ -3,6 +3,7 @@
  * ask.c - the C reader answers: one command a line on standard input, one JSON object a line on standard output. Its siblings
  * ask.cpp, ask.py and go/ask.go answer the same commands, which README.md lists.
  */
+#include "flatline/engine.h"
 #include "flatline/flatline.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@ static const char *const error_names[] = {[0] = "OK", FLATLINE_ERRORS(ERROR_NAME
 static struct flatline *reader;
 static struct flatline_stream stream;
 static struct flatline_gate gate;
+static struct flatline_engine *engine;
 
 static const char *name_of(int error)
 {
@@ -211,6 +213,21 @@ static void reattach(void)
     (void)printf("{\"reattach\":\"%s\"}\n", done == 1 ? "ANEW" : done == 0 ? "NO" : name_of(done));
 }
 
+/* The engine's own newest id of a stream, and the gate held against such. */
+static void own(const char *name, uint64_t last_id)
+{
+    struct flatline_engine_echo *echo;
+    int error =
+        engine == NULL ? flatline_engine_create(flatline_path(reader), "ask", NULL, &engine) : 0;
+    if (error == 0) {
+        error = flatline_declare_stream(engine, name, &echo);
+    }
+    if (error == 0) {
+        flatline_echo(echo, last_id, flatline_now_mono_ns());
+    }
+    (void)printf("{\"own\":\"%s\"}\n", name_of(error));
+}
+
 static bool obey(const char *line)
 {
     char name[256];
@@ -222,6 +239,11 @@ static bool obey(const char *line)
         found(flatline_find_gate(reader, name, &gate), name);
     } else if (sscanf(line, "find %255s", name) == 1) {
         found(flatline_find(reader, name, &stream), name);
+    } else if (sscanf(line, "own %255s %" SCNu64, name, &a) == 2) {
+        own(name, a);
+    } else if (strcmp(line, "bind") == 0) {
+        (void)printf("{\"bind\":\"%s\"}\n",
+                     name_of(flatline_gate_bind_engine(reader, &gate, engine)));
     } else if (sscanf(line, "ask %" SCNu64 " %" SCNu64, &a, &b) == 2) {
         ask(a, b);
     } else if (sscanf(line, "ask_gate %" SCNu64, &a) == 1) {
@@ -261,5 +283,6 @@ int main(void)
         }
     }
     flatline_detach(reader);
+    flatline_engine_close(engine);
     return 0;
 }

@@ -15,6 +15,15 @@ std::optional<fl::reader> reader;
 std::optional<fl::stream> stream;
 std::optional<fl::gate> gate;
 
+struct engine_close {
+    void operator()(flatline_engine *made) const
+    {
+        flatline_engine_close(made);
+    }
+};
+
+std::unique_ptr<flatline_engine, engine_close> engine;
+
 #define ERROR_NAME(number, name, text) #name,
 
 const char *name_of(int code)
@@ -174,6 +183,33 @@ template <typename Handle> void time_looks(const Handle &handle, std::uint64_t c
     std::cout << R"({"ns":)" << fl::now() - start << R"(,"fresh":)" << fresh << "}";
 }
 
+// The engine's own newest id of a stream.
+void own(const std::string &name, std::uint64_t last_id)
+{
+    flatline_engine_echo *echo = nullptr;
+    int error = 0;
+    if (engine == nullptr) {
+        flatline_engine *made = nullptr;
+        error = flatline_engine_create(flatline_path(reader->get()), "ask", nullptr, &made);
+        engine.reset(made);
+    }
+    error = error == 0 ? flatline_declare_stream(engine.get(), name.c_str(), &echo) : error;
+    if (error == 0) {
+        flatline_echo(echo, last_id, fl::now());
+    }
+    std::cout << R"({"own":")" << name_of(error) << R"("})";
+}
+
+void bind()
+{
+    try {
+        gate->bind(engine.get());
+        std::cout << R"({"bind":"OK"})";
+    } catch (const fl::error &error) {
+        std::cout << R"({"bind":")" << name_of(error.code()) << R"("})";
+    }
+}
+
 bool obey(const std::string &line)
 {
     std::istringstream words(line);
@@ -188,6 +224,10 @@ bool obey(const std::string &line)
         find([&] { stream = reader->stream(name); });
     } else if (command == "find_gate" && words >> name) {
         find([&] { gate = reader->gate(name); });
+    } else if (command == "own" && words >> name >> a) {
+        own(name, a);
+    } else if (command == "bind") {
+        bind();
     } else if (command == "ask" && words >> a >> b) {
         ask(a, b);
     } else if (command == "ask_gate" && words >> a) {

@@ -14,6 +14,7 @@ class Asked:
 
     def __init__(self):
         self.reader = self.held_stream = self.held_gate = None
+        self.ids = {}
 
     def attach(self, path):
         if self.reader is not None:
@@ -38,6 +39,14 @@ class Asked:
         except flatline.UnknownName as error:
             return {"find": error.code.name, "nearest": error.nearest}
         return {"find": "OK"}
+
+    def own(self, name, last_id):
+        self.ids[name] = int(last_id)
+        return {"own": "OK"}
+
+    def bind(self):
+        self.held_gate.bind(lambda stream: self.ids.get(stream, 0))
+        return {"bind": "OK"}
 
     def ask(self, now, last_id):
         held = self.held_stream

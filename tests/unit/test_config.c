@@ -327,6 +327,19 @@ static void gates_of_the_file_carry_their_own_patience(void **state)
     config_free(config);
 }
 
+static void a_gate_may_require_what_the_engine_itself_has(void **state)
+{
+    struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
+                                       "gates: {a: {streams: [okx/BTC-USDT/books], require: both}, "
+                                       "b: {streams: [okx/BTC-USDT/books], require: witness}, "
+                                       "c: [okx/BTC-USDT/books]}\n");
+    (void)state;
+    assert_true(config->gates[0].both);
+    assert_false(config->gates[1].both);
+    assert_false(config->gates[2].both);
+    config_free(config);
+}
+
 static void impatient_gate_shortens_the_lease(void **state)
 {
     struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
@@ -591,6 +604,7 @@ int main(void)
         cmocka_unit_test(every_key_reaches_its_place),
         cmocka_unit_test(detection_and_policy_reach_their_places),
         cmocka_unit_test(gates_of_the_file_carry_their_own_patience),
+        cmocka_unit_test(a_gate_may_require_what_the_engine_itself_has),
         cmocka_unit_test(impatient_gate_shortens_the_lease),
         cmocka_unit_test(instruments_get_a_gate_of_books_and_best_prices),
         cmocka_unit_test(only_observed_streams_make_no_gate),

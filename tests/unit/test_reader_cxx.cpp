@@ -30,7 +30,7 @@ int main()
     expect(flatline_due_id(&stream) == 7, "due_id");
     const flatline_gate_look member{&lease, -200, 0, 0};
     flatline_gate_advice advice{};
-    const flatline_gate gate{&member, &header, &advice, 1, 0};
+    const flatline_gate gate{&member, &header, &advice, nullptr, nullptr, 1, 0, 0, 0};
     expect(flatline_gate_fresh(&gate, 799), "gate fresh before its shorter end");
     expect(!flatline_gate_fresh(&gate, 800), "gate not fresh at its shorter end");
     expect(flatline_may_quote(&gate, 799), "may quote without advice");

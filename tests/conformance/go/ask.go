@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"flatline"
@@ -24,6 +25,7 @@ type asked struct {
 	reader *flatline.Reader
 	stream flatline.Stream
 	gate   flatline.Gate
+	ids    map[string]*uint64
 }
 
 func nameOf(err error) string {
@@ -75,6 +77,27 @@ func (a *asked) findGate(name string) answer {
 		a.gate = gate
 	}
 	return found(err)
+}
+
+// idOf is the word with the engine's own newest id of a stream.
+func (a *asked) idOf(name string) *uint64 {
+	if a.ids == nil {
+		a.ids = map[string]*uint64{}
+	}
+	if a.ids[name] == nil {
+		a.ids[name] = new(uint64)
+	}
+	return a.ids[name]
+}
+
+func (a *asked) own(name string, lastID uint64) answer {
+	atomic.StoreUint64(a.idOf(name), lastID)
+	return answer{"own": "OK"}
+}
+
+func (a *asked) bind() answer {
+	a.gate.Bind(a.idOf)
+	return answer{"bind": "OK"}
 }
 
 func (a *asked) ask(now, lastID uint64) answer {
@@ -206,6 +229,10 @@ func (a *asked) obey(line string) answer {
 		return a.find(words[1])
 	case "find_gate":
 		return a.findGate(words[1])
+	case "own":
+		return a.own(words[1], number(2))
+	case "bind":
+		return a.bind()
 	case "ask":
 		return a.ask(number(1), number(2))
 	case "ask_gate":
