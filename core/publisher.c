@@ -230,6 +230,17 @@ void publisher_beat(struct publisher *publisher,
     store_release(&header->alive_until_mono_ns, ingest_beat_mono_ns == 0 ? 0 : beat + alive_for_ns);
 }
 
+void publisher_supersede(struct publisher *publisher)
+{
+    if (!publisher->superseded) {
+        publisher->superseded = true;
+        /* ORDER segment.state, release: the last promise comes before it, and so does the
+         * successor's rename, which takeover.marked brought here. Pairs with the acquire in the
+         * reader's view_is_superseded(). */
+        store_release(&publisher->header->state, FLATLINE_STATE_SUPERSEDED);
+    }
+}
+
 /* The error's slot, or a free one, or NULL when all are taken by others. */
 static struct flatline_error_slot *error_place(struct publisher *publisher, const char *text)
 {

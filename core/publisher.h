@@ -76,7 +76,66 @@ int publisher_create(const struct publisher_config *config,
                      struct publisher **ret_publisher,
                      char *ret_error_text);
 
-/** Marks STOPPED, zeroes alive_until, removes the name, releases the lock. NULL is accepted. */
+/* ---- takeover: publisher_takeover.c, told step by step in docs/SHARED-MEMORY.md ---------------- */
+
+/** As publisher_create(), beside a living sentinel of the epoch before: without the lock, and the
+ *  file stands under `<name>.next` until publisher_take_name(). One at a time: who may is for the
+ *  living one to say. */
+int publisher_create_next(const struct publisher_config *config,
+                          uint64_t epoch,
+                          struct publisher **ret_publisher,
+                          char *ret_error_text);
+
+/** Of publisher_create_next(): makes the passed lock ours. Returns 0; -ESTALE it is not this
+ *  segment's lock; other -errno; then lock_fd is still the caller's. */
+int publisher_adopt_lock(struct publisher *publisher, int lock_fd, char *ret_error_text);
+
+/** Of publisher_create_next(), once the predecessor has died: takes the lock itself. Returns 0;
+ *  -EEXIST another holds it, or has lived since; other -errno. */
+int publisher_seize_lock(struct publisher *publisher, char *ret_error_text);
+
+/** With the lock: `<name>.next` takes the name. Returns 0; -ENOENT the living one has withdrawn its
+ *  offer; other -errno. */
+int publisher_take_name(struct publisher *publisher, char *ret_error_text);
+
+/** Once the predecessor has marked itself, or is dead: removes its second name. */
+void publisher_settle_name(const struct publisher *publisher);
+
+/** Of the living one: gives its file a second name, so that it can take back the first. Returns 0
+ *  or -errno: without it, no successor may be let near. */
+int publisher_offer_name(const struct publisher *publisher);
+
+/** Withdraws the offer: whatever the successor has done or may yet do, our file stands under the
+ *  name again, and it cannot take it any more. Returns 0, 1 the name was taken and is ours again, or
+ *  -errno. */
+int publisher_reclaim_name(const struct publisher *publisher);
+
+/** Does a living segment of the next epoch stand under our name? Returns 0; -ENOENT ours still does,
+ *  or nothing; -EBADMSG it is none, or not living. */
+int publisher_check_successor(const struct publisher *publisher);
+
+/** After publisher_check_successor(): gives up the second name and our hold of the lock. */
+void publisher_yield_name(struct publisher *publisher);
+
+/** Judge, instead of every further publisher_beat(): marks SUPERSEDED. alive_until runs out by itself;
+ *  until then leases, revocations and advice are published as ever. */
+void publisher_supersede(struct publisher *publisher);
+
+/** Is our file the one of this device and inode? Who asks to take over names what he reads. */
+bool publisher_is_file(const struct publisher *publisher, uint64_t device, uint64_t inode);
+
+/** Marked by publisher_supersede(), and its promise has run out by now. Any thread. */
+bool publisher_is_over(const struct publisher *publisher, uint64_t now_mono_ns);
+
+/** The lock, to be passed on; ours to close. */
+int publisher_lock_fd(const struct publisher *publisher);
+
+const char *publisher_path(const struct publisher *publisher);
+
+/* ------------------------------------------------------------------------------------------------ */
+
+/** Marks STOPPED and zeroes alive_until, unless superseded; removes the name if it is ours, releases
+ *  the lock. NULL is accepted. */
 void publisher_destroy(struct publisher *publisher);
 
 /** Publishes a stream's lease word and due_id (release); what the engine looks at. */

@@ -6,7 +6,7 @@
  * What a crash at each step leaves is told in docs/SHARED-MEMORY.md; the next start takes it from
  * there.
  */
-#include "core/publisher_internal.h"
+#include "core/publisher_build.h"
 
 #include "core/atomic.h"
 #include "core/base.h"
@@ -16,43 +16,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODE_DEFAULT    0640
-#define LOCK_MODE       0600 /* whoever can open it can hold it: not for the readers' group */
-#define LOCK_TRIES      8
-#define LOCK_TEXT_BYTES 64
-#define NAME_MAX_BYTES  48U          /* leaves room for ".lock" and ".tmp" in any directory entry */
-#define EPOCH_ABSURD    (1ULL << 53) /* a predecessor's epoch beyond this is not believed */
-
-struct build {
-    const struct publisher_config *config;
-    char path[PATH_MAX];
-    char lock_path[PATH_MAX];
-    char temporary_path[PATH_MAX];
-    char *error_text; /* may be NULL */
-    int lock_fd;
-    uint64_t lock_epoch;                 /* as the lock file remembers it */
-    struct flatline_header *predecessor; /* mapped, or NULL */
-};
-
-/* Returns error, having said why. */
-__attribute__((format(printf, 3, 4))) static int
-fail(const struct build *build, int error, const char *format, ...)
-{
-    if (build->error_text != NULL) {
-        va_list arguments;
-        va_start(arguments, format);
-        (void)vsnprintf(build->error_text, PUBLISHER_ERROR_TEXT_BYTES, format, arguments);
-        va_end(arguments);
-    }
-    return error;
-}
+#define MODE_DEFAULT   0640
+#define FILE_MODE      0600 /* while it is being made */
+#define NAME_MAX_BYTES 48U  /* leaves room for ".lock" and the like in any directory entry */
+#define EPOCH_ABSURD   (1ULL << 53) /* a predecessor's epoch beyond this is not believed */
 
 /* ---- is the configuration one that can be laid out? ------------------------------------------ */
 
@@ -66,17 +38,20 @@ static int check_names(const struct build *build)
     const struct publisher_config *config = build->config;
     for (uint32_t i = 0; i < config->stream_count; i++) {
         if (!name_fits(config->streams[i].name, FLATLINE_NAME_BYTES)) {
-            return fail(build, -EINVAL, "stream %" PRIu32 ": its name is empty or too long", i);
+            return build_fail(
+                build, -EINVAL, "stream %" PRIu32 ": its name is empty or too long", i);
         }
     }
     for (uint32_t i = 0; i < config->connection_count; i++) {
         if (!name_fits(config->connections[i].name, FLATLINE_NAME_BYTES)) {
-            return fail(build, -EINVAL, "connection %" PRIu32 ": its name is empty or too long", i);
+            return build_fail(
+                build, -EINVAL, "connection %" PRIu32 ": its name is empty or too long", i);
         }
     }
     for (uint32_t i = 0; i < config->counter_count; i++) {
         if (!name_fits(config->counter_names[i], sizeof(((struct flatline_counter *)0)->name))) {
-            return fail(build, -EINVAL, "counter %" PRIu32 ": its name is empty or too long", i);
+            return build_fail(
+                build, -EINVAL, "counter %" PRIu32 ": its name is empty or too long", i);
         }
     }
     return 0;
@@ -89,21 +64,22 @@ static int check_gates(const struct build *build)
     for (uint32_t i = 0; i < config->gate_count; i++) {
         const struct publisher_gate *gate = &config->gates[i];
         if (!name_fits(gate->name, FLATLINE_NAME_BYTES)) {
-            return fail(build, -EINVAL, "gate %" PRIu32 ": its name is empty or too long", i);
+            return build_fail(build, -EINVAL, "gate %" PRIu32 ": its name is empty or too long", i);
         }
         if (gate->member_count == 0) {
-            return fail(build, -EINVAL, "gate %s has no members", gate->name);
+            return build_fail(build, -EINVAL, "gate %s has no members", gate->name);
         }
         members += gate->member_count;
         for (uint32_t k = 0; k < gate->member_count; k++) {
             if (gate->members[k].stream >= config->stream_count) {
-                return fail(
+                return build_fail(
                     build, -EINVAL, "gate %s: member %" PRIu32 " is no stream", gate->name, k);
             }
         }
     }
     if (members > FLATLINE_RECORDS_MAX) {
-        return fail(build, -EINVAL, "gates: more than %u members in all", FLATLINE_RECORDS_MAX);
+        return build_fail(
+            build, -EINVAL, "gates: more than %u members in all", FLATLINE_RECORDS_MAX);
     }
     return 0;
 }
@@ -114,34 +90,34 @@ static int check_config(const struct build *build)
     const uint32_t max = FLATLINE_RECORDS_MAX / 4;
     if (config->stream_count > max || config->connection_count > max || config->gate_count > max ||
         config->counter_count > max || config->faults_max > max || config->events_max > max) {
-        return fail(build, -EINVAL, "a section may hold at most %" PRIu32 " records", max);
+        return build_fail(build, -EINVAL, "a section may hold at most %" PRIu32 " records", max);
     }
     if ((config->events_max & (config->events_max - 1)) != 0) {
-        return fail(build, -EINVAL, "the event ring's size must be a power of two");
+        return build_fail(build, -EINVAL, "the event ring's size must be a power of two");
     }
     if ((config->mode & ~(mode_t)0777) != 0) {
-        return fail(build, -EINVAL, "mode %o is not a file mode", (unsigned)config->mode);
+        return build_fail(build, -EINVAL, "mode %o is not a file mode", (unsigned)config->mode);
     }
     const int error = check_names(build);
     return error != 0 ? error : check_gates(build);
 }
 
-static int build_paths(struct build *build)
+int build_paths(struct build *build)
 {
     const struct publisher_config *config = build->config;
     const char *directory =
         config->directory != NULL ? config->directory : FLATLINE_DEFAULT_DIRECTORY;
     const char *name = config->name != NULL ? config->name : FLATLINE_DEFAULT_NAME;
     if (!name_fits(name, NAME_MAX_BYTES) || strchr(name, '/') != NULL || name[0] == '.') {
-        return fail(build,
-                    -EINVAL,
-                    "segment name '%.*s': 1 to %u bytes, no slash, no leading dot",
-                    (int)NAME_MAX_BYTES,
-                    name,
-                    NAME_MAX_BYTES - 1);
+        return build_fail(build,
+                          -EINVAL,
+                          "segment name '%.*s': 1 to %u bytes, no slash, no leading dot",
+                          (int)NAME_MAX_BYTES,
+                          name,
+                          NAME_MAX_BYTES - 1);
     }
     if (strnlen(directory, PATH_MAX) + strlen(name) + sizeof("/.lock") > PATH_MAX) {
-        return fail(build, -ENAMETOOLONG, "the segment's directory has too long a name");
+        return build_fail(build, -ENAMETOOLONG, "the segment's directory has too long a name");
     }
     const int length = (int)strlen(directory);
     (void)snprintf(build->path, PATH_MAX, "%.*s/%s", length, directory, name);
@@ -150,121 +126,13 @@ static int build_paths(struct build *build)
     return 0;
 }
 
-/* ---- the lock -------------------------------------------------------------------------------- */
-
-/* Two steps: with O_CREAT, protected_regular refuses another user's file in a sticky directory even
- * to root. */
-static int lock_open(const char *path)
-{
-    const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0 || errno != ENOENT) {
-        return fd;
-    }
-    return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
-}
-
-static bool same_file(int fd, const char *path)
-{
-    struct stat held;
-    struct stat named;
-    return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev &&
-           held.st_ino == named.st_ino;
-}
-
-/* Takes `word` and the number behind it from *text. false: something else stands there. */
-static bool take_number(const char **text, const char *word, uint64_t *ret_number)
-{
-    const size_t word_bytes = strlen(word);
-    if (strncmp(*text, word, word_bytes) != 0) {
-        return false;
-    }
-    const char *digits = *text + word_bytes;
-    char *end;
-    errno = 0;
-    const uint64_t number = strtoull(digits, &end, 10);
-    if (end == digits || errno != 0) {
-        return false;
-    }
-    *ret_number = number;
-    *text = end;
-    return true;
-}
-
-/* The lock file is never removed: it carries the lock from one life to the next, and remembers pid
- * and epoch (docs/decisions/0008). What does not say both leaves what is missing 0. */
-static void lock_read(int fd, uint64_t *ret_pid, uint64_t *ret_epoch)
-{
-    char bytes[LOCK_TEXT_BYTES] = {0};
-    const char *text = bytes;
-    *ret_pid = 0;
-    *ret_epoch = 0;
-    if (pread(fd, bytes, sizeof(bytes) - 1, 0) > 0 && take_number(&text, "pid ", ret_pid)) {
-        (void)take_number(&text, " epoch ", ret_epoch);
-    }
-}
-
-static int lock_write(int fd, uint64_t epoch)
-{
-    char text[LOCK_TEXT_BYTES];
-    const int length =
-        snprintf(text, sizeof(text), "pid %d epoch %" PRIu64 "\n", (int)getpid(), epoch);
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
-        return errno != 0 ? -errno : -EIO;
-    }
-    return 0;
-}
-
-static int lock_refused(const struct build *build, int fd)
-{
-    uint64_t pid;
-    uint64_t epoch;
-    lock_read(fd, &pid, &epoch);
-    if (pid == 0) {
-        return fail(build, -EEXIST, "%s: another sentinel holds the lock", build->lock_path);
-    }
-    return fail(build,
-                -EEXIST,
-                "%s: another sentinel holds the lock (pid %" PRIu64 ")",
-                build->lock_path,
-                pid);
-}
-
-static int lock_take(struct build *build)
-{
-    for (int attempt = 0; attempt < LOCK_TRIES; attempt++) {
-        const int fd = lock_open(build->lock_path);
-        if (fd < 0 && errno == EEXIST) {
-            continue; /* another created it between our two steps */
-        }
-        if (fd < 0) {
-            return fail(build, -errno, "%s: %s", build->lock_path, strerror(errno));
-        }
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            const int error =
-                errno == EWOULDBLOCK
-                    ? lock_refused(build, fd)
-                    : fail(build, -errno, "%s: %s", build->lock_path, strerror(errno));
-            (void)close(fd);
-            return error;
-        }
-        if (same_file(fd, build->lock_path)) {
-            uint64_t pid;
-            lock_read(fd, &pid, &build->lock_epoch);
-            build->lock_fd = fd;
-            return 0;
-        }
-        (void)close(fd); /* someone removed the file we have locked: the lock is elsewhere now */
-    }
-    return fail(build, -EAGAIN, "%s: the lock file keeps being replaced", build->lock_path);
-}
-
 /* ---- the predecessor, known dead because its lock is ours ------------------------------------ */
 
 static int predecessor_map(struct build *build, int fd)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
-        return fail(build, -errno, "%s: %s", build->path, strerror(errno));
+        return build_fail(build, -errno, "%s: %s", build->path, strerror(errno));
     }
     if (S_ISREG(status.st_mode) && status.st_size == 0) {
         return 0; /* an empty file is nobody's */
@@ -272,10 +140,10 @@ static int predecessor_map(struct build *build, int fd)
     uint64_t magic = 0;
     if (!S_ISREG(status.st_mode) || pread(fd, &magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
         magic != FLATLINE_MAGIC) {
-        return fail(build,
-                    -EBADMSG,
-                    "%s: not a flatline segment; remove it or choose another name",
-                    build->path);
+        return build_fail(build,
+                          -EBADMSG,
+                          "%s: not a flatline segment; remove it or choose another name",
+                          build->path);
     }
     if (status.st_size < (off_t)sizeof(struct flatline_header)) {
         return 0; /* cut short: there is nothing in it to mark */
@@ -283,7 +151,7 @@ static int predecessor_map(struct build *build, int fd)
     void *map =
         mmap(NULL, sizeof(struct flatline_header), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) {
-        return fail(build, -errno, "%s: %s", build->path, strerror(errno));
+        return build_fail(build, -errno, "%s: %s", build->path, strerror(errno));
     }
     build->predecessor = map;
     if (build->predecessor->major != FLATLINE_MAJOR) {
@@ -293,20 +161,20 @@ static int predecessor_map(struct build *build, int fd)
     return 0;
 }
 
-static int predecessor_open(struct build *build)
+int predecessor_open(struct build *build)
 {
     const int fd = open(build->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT) {
         return 0;
     }
     if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == EISDIR)) {
-        return fail(build,
-                    -EBADMSG,
-                    "%s: not a flatline segment; remove it or choose another name",
-                    build->path);
+        return build_fail(build,
+                          -EBADMSG,
+                          "%s: not a flatline segment; remove it or choose another name",
+                          build->path);
     }
     if (fd < 0) {
-        return fail(build, -errno, "%s: %s", build->path, strerror(errno));
+        return build_fail(build, -errno, "%s: %s", build->path, strerror(errno));
     }
     const int error = predecessor_map(build, fd);
     (void)close(fd);
@@ -319,7 +187,7 @@ static int predecessor_open(struct build *build)
 }
 
 /* Only once our file stands under the name: "attach again" must not lead back here. */
-static void predecessor_supersede(struct build *build)
+void predecessor_supersede(struct build *build)
 {
     if (build->predecessor == NULL) {
         return;
@@ -331,7 +199,7 @@ static void predecessor_supersede(struct build *build)
     build->predecessor = NULL;
 }
 
-static uint64_t next_epoch(const struct build *build)
+uint64_t build_next_epoch(const struct build *build)
 {
     uint64_t epoch = build->lock_epoch < EPOCH_ABSURD ? build->lock_epoch : 0;
     if (build->predecessor != NULL && build->predecessor->epoch > epoch &&
@@ -347,28 +215,29 @@ static int file_reserve(const struct build *build, int fd, uint64_t bytes)
 {
     const int error = posix_fallocate(fd, 0, (off_t)bytes);
     if (error == ENOSPC) {
-        return fail(
+        return build_fail(
             build, -ENOSPC, "%s: no space for a segment of %" PRIu64 " bytes", build->path, bytes);
     }
     if (error != 0) {
-        return fail(build,
-                    -error,
-                    "%s: cannot reserve %" PRIu64 " bytes: %s",
-                    build->path,
-                    bytes,
-                    strerror(error));
+        return build_fail(build,
+                          -error,
+                          "%s: cannot reserve %" PRIu64 " bytes: %s",
+                          build->path,
+                          bytes,
+                          strerror(error));
     }
     /* fchmod, because the umask has had its say in the mode of open(). */
     if (fchmod(fd, build->config->mode != 0 ? build->config->mode : MODE_DEFAULT) != 0) {
-        return fail(build, -errno, "%s: cannot set its mode: %s", build->path, strerror(errno));
+        return build_fail(
+            build, -errno, "%s: cannot set its mode: %s", build->path, strerror(errno));
     }
     if (build->config->group != (gid_t)-1 && fchown(fd, (uid_t)-1, build->config->group) != 0) {
-        return fail(build,
-                    -errno,
-                    "%s: cannot give it to group %u: %s",
-                    build->path,
-                    (unsigned)build->config->group,
-                    strerror(errno));
+        return build_fail(build,
+                          -errno,
+                          "%s: cannot give it to group %u: %s",
+                          build->path,
+                          (unsigned)build->config->group,
+                          strerror(errno));
     }
     return 0;
 }
@@ -379,20 +248,20 @@ static int file_map(const struct build *build, struct publisher *publisher)
 {
     (void)unlink(build->temporary_path);
     const int fd =
-        open(build->temporary_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+        open(build->temporary_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0) {
-        return fail(build, -errno, "%s: %s", build->temporary_path, strerror(errno));
+        return build_fail(build, -errno, "%s: %s", build->temporary_path, strerror(errno));
     }
     const uint64_t bytes = publisher->plan.file_bytes;
     int error = file_reserve(build, fd, bytes);
     struct stat status = {0};
     if (error == 0 && fstat(fd, &status) != 0) {
-        error = fail(build, -errno, "%s: %s", build->temporary_path, strerror(errno));
+        error = build_fail(build, -errno, "%s: %s", build->temporary_path, strerror(errno));
     }
     if (error == 0) {
         void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
         if (map == MAP_FAILED) {
-            error = fail(
+            error = build_fail(
                 build, -errno, "%s: cannot map it: %s", build->temporary_path, strerror(errno));
         } else {
             publisher->header = map;
@@ -454,8 +323,8 @@ static void publisher_free(struct publisher *publisher)
     free(publisher);
 }
 
-/* Fills the file, stores the magic last, and gives the file its name. */
-static int publisher_publish(const struct build *build, struct publisher *publisher, uint64_t epoch)
+/* Fills the file and stores the magic last. */
+static void publisher_fill(const struct build *build, struct publisher *publisher, uint64_t epoch)
 {
     flatline_assert(publisher->header != NULL); /* file_map() has succeeded */
     segment_fill((uint8_t *)publisher->header, &publisher->plan, build->config);
@@ -471,13 +340,14 @@ static int publisher_publish(const struct build *build, struct publisher *publis
     /* ORDER segment.magic, release: the whole file comes first. Pairs with the acquire in the
      * reader's view_check_header(). Weaker: a reader that walks a half-built directory. */
     store_release(&publisher->header->magic, FLATLINE_MAGIC);
-    if (rename(build->temporary_path, build->path) != 0) {
-        const int error =
-            fail(build, -errno, "%s: cannot rename to it: %s", build->path, strerror(errno));
-        (void)unlink(build->temporary_path);
-        return error;
+}
+
+static void leftover_remove(const struct build *build, const char *suffix)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s%s", build->path, suffix) < (int)sizeof(path)) {
+        (void)unlink(path);
     }
-    return 0;
 }
 
 /* With the lock held: predecessor, file, name. */
@@ -487,16 +357,64 @@ static int build_segment(struct build *build, struct publisher *publisher)
     if (error != 0) {
         return error;
     }
-    const uint64_t epoch = next_epoch(build);
+    const uint64_t epoch = build_next_epoch(build);
     error = lock_write(build->lock_fd, epoch);
     if (error != 0) {
-        return fail(build, error, "%s: %s", build->lock_path, strerror(-error));
+        return build_fail(build, error, "%s: %s", build->lock_path, strerror(-error));
     }
     error = file_map(build, publisher);
     if (error != 0) {
         return error;
     }
-    return publisher_publish(build, publisher, epoch);
+    publisher_fill(build, publisher, epoch);
+    if (rename(build->temporary_path, build->path) != 0) {
+        error =
+            build_fail(build, -errno, "%s: cannot rename to it: %s", build->path, strerror(errno));
+        (void)unlink(build->temporary_path);
+        return error;
+    }
+    leftover_remove(build, NEXT_SUFFIX); /* of a takeover that both sides died in */
+    leftover_remove(build, OLD_SUFFIX);
+    return 0;
+}
+
+static int build_begin(struct build *build, struct publisher **ret_publisher)
+{
+    int error = check_config(build);
+    if (error == 0) {
+        error = build_paths(build);
+    }
+    if (error != 0) {
+        return error;
+    }
+    *ret_publisher = publisher_allocate(build->config);
+    return *ret_publisher != NULL ? 0 : build_fail(build, -ENOMEM, "out of memory");
+}
+
+int publisher_create_next(const struct publisher_config *config,
+                          uint64_t epoch,
+                          struct publisher **ret_publisher,
+                          char *ret_error_text)
+{
+    struct build build = {.config = config, .error_text = ret_error_text, .lock_fd = -1};
+    struct publisher *publisher = NULL;
+    int error = build_begin(&build, &publisher);
+    if (error != 0) {
+        return error;
+    }
+    if (snprintf(build.temporary_path, PATH_MAX, "%s" NEXT_SUFFIX, build.path) >= PATH_MAX) {
+        publisher_free(publisher);
+        return build_fail(&build, -ENAMETOOLONG, "the segment's directory has too long a name");
+    }
+    error = file_map(&build, publisher);
+    if (error != 0) {
+        publisher_free(publisher);
+        return error;
+    }
+    publisher_fill(&build, publisher, epoch);
+    publisher->waits = true;
+    *ret_publisher = publisher;
+    return 0;
 }
 
 int publisher_create(const struct publisher_config *config,
@@ -504,16 +422,10 @@ int publisher_create(const struct publisher_config *config,
                      char *ret_error_text)
 {
     struct build build = {.config = config, .error_text = ret_error_text, .lock_fd = -1};
-    int error = check_config(&build);
-    if (error == 0) {
-        error = build_paths(&build);
-    }
+    struct publisher *publisher = NULL;
+    int error = build_begin(&build, &publisher);
     if (error != 0) {
         return error;
-    }
-    struct publisher *publisher = publisher_allocate(config);
-    if (publisher == NULL) {
-        return fail(&build, -ENOMEM, "out of memory");
     }
     error = lock_take(&build);
     if (error == 0) {
@@ -540,15 +452,19 @@ void publisher_destroy(struct publisher *publisher)
     if (publisher == NULL) {
         return;
     }
-    /* ORDER segment.alive, release: as in publisher_beat(): from here on nothing is fresh. */
-    store_release(&publisher->header->alive_until_mono_ns, 0);
-    /* ORDER segment.state, release: dead first, then why. Pairs with the acquire in the reader. */
-    store_release(&publisher->header->state, FLATLINE_STATE_STOPPED);
-    struct stat status;
-    if (lstat(publisher->path, &status) == 0 && (uint64_t)status.st_dev == publisher->device &&
-        (uint64_t)status.st_ino == publisher->inode) {
-        (void)unlink(publisher->path); /* still ours: nobody has replaced it behind the lock */
+    if (!publisher->superseded) { /* else the last promise runs out by itself */
+        /* ORDER segment.alive, release: as in publisher_beat(): from here on nothing is fresh. */
+        store_release(&publisher->header->alive_until_mono_ns, 0);
+        /* ORDER segment.state, release: dead first, then why. Pairs with the acquire in the
+         * reader. */
+        store_release(&publisher->header->state, FLATLINE_STATE_STOPPED);
     }
-    (void)close(publisher->lock_fd);
+    publisher_drop_name(publisher);
+    if (publisher->lock_fd >= 0) {
+        (void)close(publisher->lock_fd);
+    }
+    if (publisher->predecessor != NULL) {
+        (void)munmap(publisher->predecessor, sizeof(struct flatline_header));
+    }
     publisher_free(publisher);
 }

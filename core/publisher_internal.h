@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * publisher_internal.h - what the two halves of the publisher share: publisher_file.c makes and
- * retires the file, publisher.c stores into it.
+ * publisher_internal.h - what the halves of the publisher share: publisher_file.c makes and retires
+ * the file, publisher_takeover.c hands its name on, publisher.c stores into it.
  */
 #ifndef FLATLINE_CORE_PUBLISHER_INTERNAL_H
 #define FLATLINE_CORE_PUBLISHER_INTERNAL_H
@@ -44,8 +44,11 @@ struct publisher {
     bool histograms;
     struct segment_plan plan;
     struct publisher_mirror mirror;
-    int lock_fd;
-    uint64_t device; /* of the file, to know it again */
+    struct flatline_header *predecessor; /* dead, to be marked once the name is ours; or NULL */
+    int lock_fd;                         /* -1: not ours yet, or not any more */
+    bool waits;                          /* its file has not taken the name yet */
+    bool superseded;                     /* by the judge, whose promise runs out by itself */
+    uint64_t device;                     /* of the file, to know it again */
     uint64_t inode;
     char path[PATH_MAX];
 };
