@@ -39,6 +39,8 @@ RULES = (
      "the configuration starts nothing and needs no transport"),
     (r"sentinel/rest\.c", r"(sentinel|feeds|core|flatline)/.*", LIBC + r"|libwebsockets\.h",
      "the only room here that knows libwebsockets"),
+    (r"sentinel/record_file\.c", r"sentinel/record_file\.h|core/base\.h", LIBC + r"|zstd\.h",
+     "a file and its compression, and nothing of what is in it"),
     (r"sentinel/thread\.c", r"(sentinel|core)/.*", LIBC + r"|openssl/crypto\.h",
      "counts what OpenSSL allocates on our threads, and knows no more of it"),
     (r"sentinel/.*", r"(sentinel|feeds|core|flatline)/.*", LIBC + r"|jansson\.h", "the sentinel wires rooms"),

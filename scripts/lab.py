@@ -31,12 +31,13 @@ class LabError(Exception):
 class Process:
     """One child with its output in a file."""
 
-    def __init__(self, folder, name, argv, env=None):
+    def __init__(self, folder, name, argv, env=None, before=None):
         self.name = name
         self.log = pathlib.Path(folder) / f"{name}.log"
         self._out = open(self.log, "wb")
         self.child = subprocess.Popen(
-            [str(a) for a in argv], stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env
+            [str(a) for a in argv], stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env,
+            preexec_fn=before,
         )
 
     @property

@@ -33,6 +33,10 @@ static const struct field file_fields[] = {
      .offset = offsetof(struct config, control_group),
      .example = "trading"},
     {.key = "state_file", .read = read_state_file, .example = "/var/lib/flatline/advice"},
+    {.key = "record",
+     .read = read_section,
+     .inner = record_fields,
+     .example = "{file: /var/lib/flatline/%F.tsv.zst}"},
     {.key = NULL},
 };
 
@@ -66,6 +70,7 @@ bool config_defaults(struct config *config)
     config->ingest_cpu = -1;
     config->judge_cpu = -1;
     config->ring_events = 65536;
+    config->record_buffer_bytes = 16U << 20;
     config->read_budget_bytes = 256U << 10;
     config->message_bytes_max = 1U << 20;
     config->alive_for_ns = 250 * NS_PER_MS;
@@ -94,6 +99,7 @@ void config_free(struct config *config)
     free(config->segment_name);
     free(config->control_socket);
     free(config->state_file);
+    free(config->record_file);
     free(config->gates);
     free(config->streams);
     free(config->path);

@@ -20,6 +20,7 @@
  *     control_socket: /run/flatline/control.sock
  *     control_group: trading
  *     state_file: /var/lib/flatline/advice
+ *     record: {file: /var/lib/flatline/%F-%H%M%S.tsv.zst, buffer: 16MiB}
  */
 #ifndef FLATLINE_SENTINEL_CONFIG_H
 #define FLATLINE_SENTINEL_CONFIG_H
@@ -102,6 +103,8 @@ struct config {
     char *control_socket; /* NULL: none */
     gid_t control_group;  /* who may act besides root and our own user; (gid_t)-1: nobody */
     char *state_file;     /* of advice; NULL: <segment>.advice beside the segment */
+    char *record_file;    /* a strftime(3) pattern, UTC; NULL: nothing is recorded */
+    uint32_t record_buffer_bytes;
 };
 
 /** Reads and checks a whole file.

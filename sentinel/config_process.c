@@ -285,6 +285,33 @@ void read_policy(struct reading *reading,
     }
 }
 
+/* ---- recording ------------------------------------------------------------------------------- */
+
+static void read_record_file(struct reading *reading,
+                             const struct field *field,
+                             const struct node *value,
+                             void *base)
+{
+    struct config *config = base;
+    const char *text = text_of(reading, field, value);
+    char *path = text != NULL ? path_resolve(reading, value, text) : NULL;
+    if (path != NULL) {
+        text_store(reading, value, path, &config->record_file);
+        free(path);
+    }
+}
+
+const struct field record_fields[] = {
+    {.key = "file", .read = read_record_file, .example = "/var/lib/flatline/%F-%H%M%S.tsv.zst"},
+    {.key = "buffer",
+     .read = read_size,
+     .offset = AT(record_buffer_bytes),
+     .min = 1U << 20,
+     .max = 256U << 20,
+     .example = "16MiB"},
+    {.key = NULL},
+};
+
 /* ---- control socket -------------------------------------------------------------------------- */
 
 void read_socket_path(struct reading *reading,

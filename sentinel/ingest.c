@@ -58,6 +58,7 @@ static void slots_init(struct ingest *ingest)
         slot->words = &setup->words->slots[i];
         slot->to_judge = setup->to_judge;
         slot->to_control = setup->to_control;
+        slot->record = line->user_data ? NULL : setup->record; /* no account is ever recorded */
         slot->totals = &setup->words->ingest;
         slot->codec = (struct codec){.venue = line->venue, .names = setup->names};
         slot->codec.user_stream = line->user_data ? line->streams[0] : EVENT_NO_STREAM;
@@ -183,6 +184,14 @@ static bool stall_report(struct ingest *ingest)
                                 .note = {.code = 0, .value = ingest->stall_from_ns}};
     if (!ring_push(ingest->setup.to_judge, &stall)) {
         return false;
+    }
+    if (ingest->setup.record != NULL) {
+        const struct record noted = {.kind = RECORD_STALL,
+                                     .recv_mono_ns = ingest->stall_until_ns,
+                                     .value = ingest->stall_from_ns};
+        if (!record_push(ingest->setup.record, &noted, NULL)) {
+            count_relaxed(&ingest->setup.words->ingest.record_dropped, 1);
+        }
     }
     ingest->stall_from_ns = 0;
     return true;

@@ -20,6 +20,7 @@
 #include "sentinel/config.h"
 #include "sentinel/handover.h"
 #include "sentinel/plan.h"
+#include "sentinel/record_ring.h"
 #include "sentinel/words.h"
 
 struct ingest; /* opaque: ingest.c */
@@ -32,6 +33,7 @@ struct ingest_setup {
     struct ring *to_control;       /* copies of what control acts on: notices, dead keys */
     struct handover_queue *orders; /* from control */
     struct handover_queue *ended;  /* to control */
+    struct record_ring *record;    /* NULL: nothing is recorded */
     struct words *words;
 };
 

@@ -24,6 +24,18 @@ event_of(const struct ingest_slot *slot, enum event_kind kind, uint64_t recv_mon
                           .kind = (uint8_t)kind};
 }
 
+/* What was taken is recorded, where anything is. Cost: a compare, or a copy. */
+static void record_take(struct ingest_slot *slot, struct record record, const void *bytes)
+{
+    if (LIKELY(slot->record == NULL)) {
+        return;
+    }
+    record.slot = slot->index;
+    record.after_loss = slot->unrecorded;
+    slot->unrecorded = !record_push(slot->record, &record, bytes);
+    count_relaxed(&slot->totals->record_dropped, slot->unrecorded ? 1 : 0);
+}
+
 void slot_adopt(struct ingest_slot *slot,
                 struct connection *connection,
                 uint64_t epoch,
@@ -69,6 +81,12 @@ bool slot_announce(struct ingest_slot *slot, uint64_t now_mono_ns)
     up.link = (struct event_link){
         .code = (int32_t)slot->line->ack_count, .phase = LINK_OPEN, .epoch = (uint16_t)slot->epoch};
     slot->announced = ring_push(slot->to_judge, &up);
+    if (slot->announced) {
+        record_take(
+            slot,
+            (struct record){.kind = RECORD_OPEN, .code = up.link.code, .recv_mono_ns = now_mono_ns},
+            NULL);
+    }
     return slot->announced;
 }
 
@@ -85,7 +103,17 @@ bool slot_report_end(struct ingest_slot *slot, uint64_t now_mono_ns)
                                     .epoch = (uint16_t)slot->epoch,
                                     .value = now_mono_ns - slot->up_mono_ns};
     memcpy(down.link.text, report->text, strnlen(report->text, sizeof(down.link.text) - 1));
-    return ring_push(slot->to_judge, &down);
+    if (!ring_push(slot->to_judge, &down)) {
+        return false;
+    }
+    record_take(slot,
+                (struct record){.kind = RECORD_CLOSE,
+                                .how = down.link.how,
+                                .code = down.link.code,
+                                .size_bytes = (uint32_t)strnlen(report->text, LINK_TEXT_BYTES),
+                                .recv_mono_ns = now_mono_ns},
+                report->text);
+    return true;
 }
 
 /* What control acts on. It may be busy: a lost copy costs an early rotation, or a key check by
@@ -151,6 +179,11 @@ pong_take(struct ingest_slot *slot, const struct websocket_message *message, uin
     slot->pongs_proven = true;
     count_relaxed(&slot->words->pongs, 1);
     store_relaxed(&slot->words->last_rtt_ns, recv_mono_ns - stamp);
+    record_take(slot,
+                (struct record){.kind = RECORD_PONG,
+                                .recv_mono_ns = recv_mono_ns,
+                                .value = recv_mono_ns - stamp},
+                NULL);
     return true;
 }
 
@@ -164,8 +197,19 @@ bool slot_on_message(void *user, const struct websocket_message *message, uint64
         const struct event ping = event_of(slot, EVENT_PING, recv_mono_ns);
         taken = ring_push(slot->to_judge, &ping);
         count_relaxed(&slot->words->pings, taken ? 1 : 0);
+        if (taken) {
+            record_take(
+                slot, (struct record){.kind = RECORD_PING, .recv_mono_ns = recv_mono_ns}, NULL);
+        }
     } else {
         taken = frame_take(slot, message, recv_mono_ns);
+        if (taken) {
+            record_take(slot,
+                        (struct record){.kind = RECORD_FRAME,
+                                        .size_bytes = (uint32_t)message->size_bytes,
+                                        .recv_mono_ns = recv_mono_ns},
+                        message->bytes);
+        }
     }
     if (taken && slot->text_ping_idle_ns > 0) {
         /* OKX: any message resets its timer and ours */

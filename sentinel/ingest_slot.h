@@ -10,6 +10,7 @@
 #include "feeds/codec.h"
 #include "feeds/connection.h"
 #include "sentinel/plan.h"
+#include "sentinel/record_ring.h"
 #include "sentinel/words.h"
 
 #include <stdbool.h>
@@ -29,15 +30,17 @@ struct ingest_slot {
     struct slot_words *words;
     struct ring *to_judge;
     struct ring *to_control;
+    struct record_ring *record; /* NULL: not recorded */
     struct ingest_words *totals;
     uint64_t epoch;
     uint64_t up_mono_ns;
     uint16_t index;
-    bool must_read; /* the kernel, or our own budget, says there is more */
-    bool drained;   /* the last read of this pass ended in EAGAIN, or nothing was there */
-    bool ended;     /* its DOWN is not in the ring yet */
-    bool announced; /* its UP is */
-    bool retiring;  /* a successor carries its streams: its end is planned */
+    bool must_read;  /* the kernel, or our own budget, says there is more */
+    bool drained;    /* the last read of this pass ended in EAGAIN, or nothing was there */
+    bool ended;      /* its DOWN is not in the ring yet */
+    bool announced;  /* its UP is */
+    bool retiring;   /* a successor carries its streams: its end is planned */
+    bool unrecorded; /* its last entry found no room in the recorder's ring */
     uint32_t epoll_events;
 
     /* what we have to say */

@@ -49,6 +49,10 @@ struct judge_setup {
     J(control_commands, words->control.commands)                                                   \
     J(control_refused, words->control.refused)                                                     \
     J(control_advice_unsaved, words->control.unsaved)                                              \
+    J(record_lines, words->record.lines)                                                           \
+    J(record_bytes, words->record.bytes)                                                           \
+    J(record_dropped, words->ingest.record_dropped)                                                \
+    J(record_failed, words->record.failed)                                                         \
     J(judge_passes, words->judge.passes)                                                           \
     J(judge_events, words->judge.events)                                                           \
     J(judge_stalls, words->judge.stalls)                                                           \

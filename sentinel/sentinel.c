@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sentinel.c - flatline_start and flatline_stop: allocates everything, wires the rooms, starts the
+ * sentinel.c - flatline_start() and flatline_stop(): allocates everything, wires the rooms, starts the
  * threads. After it nothing on the hot threads allocates.
  */
 #include "flatline/sentinel.h"
@@ -14,6 +14,7 @@
 #include "sentinel/ingest.h"
 #include "sentinel/judge.h"
 #include "sentinel/plan.h"
+#include "sentinel/recorder.h"
 #include "sentinel/segment_plan.h"
 #include "sentinel/thread.h"
 #include "sentinel/wakeup.h"
@@ -30,7 +31,7 @@
 #define ENGINE_RING_EVENTS  4096U
 #define BEAT_MAX_NS         (250U * NS_PER_MS)
 
-enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_ENGINES, PART_COUNT };
+enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_ENGINES, PART_RECORDER, PART_COUNT };
 
 struct flatline_sentinel {
     struct ring ingest_ring;  /* ingest -> judge */
@@ -42,6 +43,8 @@ struct flatline_sentinel {
     struct words words;
     struct advice_queue advice; /* control -> judge */
     struct text_queue log;
+    struct text_queue record_log;
+    struct record_ring record_ring; /* ingest -> recorder; no bytes: nothing is recorded */
     struct text_queue errors;
     struct config *config;
     struct plan *plan;
@@ -52,6 +55,7 @@ struct flatline_sentinel {
     struct judge *judge;
     struct control *control;
     struct engine_watch *engine_watch;
+    struct recorder *recorder; /* NULL: nothing is recorded */
     pthread_t threads[PART_COUNT];
     bool started[PART_COUNT];
 };
@@ -73,6 +77,25 @@ static int ring_make(struct ring *ring, uint64_t capacity)
     memset(
         slots, 0, (size_t)capacity * sizeof(*slots)); /* touched now, not under the first burst */
     ring_init(ring, slots, capacity);
+    return 0;
+}
+
+/* Touched now: a page fault under the first burst would be ingest's. */
+static int record_ring_make(struct flatline_sentinel *sentinel)
+{
+    struct record_ring *ring = &sentinel->record_ring;
+    if (sentinel->config->record_file == NULL) {
+        return 0;
+    }
+    ring->capacity = FLATLINE_LINE_BYTES;
+    while (ring->capacity < sentinel->config->record_buffer_bytes) {
+        ring->capacity *= 2;
+    }
+    ring->bytes = aligned_alloc(FLATLINE_LINE_BYTES, (size_t)ring->capacity);
+    if (ring->bytes == NULL) {
+        return -ENOMEM;
+    }
+    memset(ring->bytes, 0, (size_t)ring->capacity);
     return 0;
 }
 
@@ -120,6 +143,9 @@ static int memory_make(struct flatline_sentinel *sentinel)
     }
     if (result == 0) {
         result = ring_make(&sentinel->engine_ring, ENGINE_RING_EVENTS);
+    }
+    if (result == 0) {
+        result = record_ring_make(sentinel);
     }
     if (result == 0) {
         result = queue_make(&sentinel->orders, ORDERS_PER_SLOT * (uint64_t)slots);
@@ -211,14 +237,16 @@ static void arm_ingest(void *user, uint64_t deadline_mono_ns)
 
 static int ingest_make(struct flatline_sentinel *sentinel)
 {
-    const struct ingest_setup setup = {.config = sentinel->config,
-                                       .plan = sentinel->plan,
-                                       .names = sentinel->names,
-                                       .to_judge = &sentinel->ingest_ring,
-                                       .to_control = &sentinel->notice_ring,
-                                       .orders = &sentinel->orders,
-                                       .ended = &sentinel->ended,
-                                       .words = &sentinel->words};
+    const struct ingest_setup setup = {
+        .config = sentinel->config,
+        .plan = sentinel->plan,
+        .names = sentinel->names,
+        .to_judge = &sentinel->ingest_ring,
+        .to_control = &sentinel->notice_ring,
+        .orders = &sentinel->orders,
+        .ended = &sentinel->ended,
+        .record = sentinel->record_ring.bytes != NULL ? &sentinel->record_ring : NULL,
+        .words = &sentinel->words};
     return ingest_create(&setup, &sentinel->ingest);
 }
 
@@ -256,6 +284,19 @@ control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_
     return control_create(&setup, &sentinel->control, error_text, error_text_bytes);
 }
 
+static int
+recorder_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+{
+    const struct recorder_setup setup = {.config = sentinel->config,
+                                         .plan = sentinel->plan,
+                                         .ring = &sentinel->record_ring,
+                                         .log = &sentinel->record_log,
+                                         .words = &sentinel->words};
+    return sentinel->config->record_file == NULL
+               ? 0
+               : recorder_create(&setup, &sentinel->recorder, error_text, error_text_bytes);
+}
+
 /* In the order of dependence. The segment comes last: it is the first thing anybody else sees. */
 static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
 {
@@ -271,6 +312,9 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
     }
     if (result == 0) {
         result = ingest_make(sentinel);
+    }
+    if (result == 0) {
+        result = recorder_make(sentinel, error_text, error_text_bytes);
     }
     if (result == 0) {
         /* before control: who is locked out makes no TLS contexts, of which libwebsockets 4.1.6 loses
@@ -307,9 +351,13 @@ threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error
         [PART_INGEST] = {"fl-ingest", sentinel->config->ingest_cpu, ingest_run, sentinel->ingest},
         [PART_JUDGE] = {"fl-judge", sentinel->config->judge_cpu, judge_run, sentinel->judge},
         [PART_CONTROL] = {"fl-control", THREAD_ANY_CPU, control_run, sentinel->control},
-        [PART_ENGINES] = {"fl-engines", THREAD_ANY_CPU, engine_watch_run, sentinel->engine_watch}};
+        [PART_ENGINES] = {"fl-engines", THREAD_ANY_CPU, engine_watch_run, sentinel->engine_watch},
+        [PART_RECORDER] = {"fl-record", THREAD_ANY_CPU, recorder_run, sentinel->recorder}};
 
     for (size_t i = 0; i < PART_COUNT; i++) {
+        if (parts[i].user == NULL) {
+            continue; /* nothing is recorded */
+        }
         const int result = thread_start(
             &sentinel->threads[i], parts[i].name, parts[i].cpu, parts[i].body, parts[i].user);
         if (result == -EINVAL && error_text_bytes > 0) {
@@ -324,10 +372,30 @@ threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error
     return 0;
 }
 
+/* What the caller asks for over what the file says. */
+static int options_lay(struct config *config, const struct flatline_start_options *options)
+{
+    if (options == NULL || options->record_file == NULL) {
+        return 0;
+    }
+    free(config->record_file);
+    config->record_file = strdup(options->record_file);
+    return config->record_file != NULL ? 0 : -ENOMEM;
+}
+
 int flatline_start(const char *config_path,
                    struct flatline_sentinel **ret_sentinel,
                    char *error_text,
                    size_t error_text_bytes)
+{
+    return flatline_start_with(config_path, NULL, ret_sentinel, error_text, error_text_bytes);
+}
+
+int flatline_start_with(const char *config_path,
+                        const struct flatline_start_options *options,
+                        struct flatline_sentinel **ret_sentinel,
+                        char *error_text,
+                        size_t error_text_bytes)
 {
     char unwanted[1];
     if (config_path == NULL || ret_sentinel == NULL) {
@@ -344,6 +412,9 @@ int flatline_start(const char *config_path,
         return fail(error_text, error_text_bytes, -ENOMEM, "cannot start");
     }
     int result = config_load(config_path, &sentinel->config, error_text, error_text_bytes);
+    if (result == 0) {
+        result = options_lay(sentinel->config, options);
+    }
     if (result == 0) {
         result = rooms_make(sentinel, error_text, error_text_bytes);
     }
@@ -384,7 +455,8 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     publisher_destroy(sentinel->publisher); /* first: readers learn at once */
     judge_destroy(sentinel->judge);
     engine_watch_destroy(sentinel->engine_watch);
-    ingest_destroy(sentinel->ingest);   /* says goodbye on the open connections */
+    ingest_destroy(sentinel->ingest); /* says goodbye on the open connections */
+    recorder_destroy(sentinel->recorder);
     control_destroy(sentinel->control); /* frees the trust stores: after every connection */
     detector_destroy(sentinel->detector);
     names_destroy(sentinel->names);
@@ -394,6 +466,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     free(sentinel->control_ring.slots);
     free(sentinel->notice_ring.slots);
     free(sentinel->engine_ring.slots);
+    free(sentinel->record_ring.bytes);
     free(sentinel->orders.slots);
     free(sentinel->ended.slots);
     free(sentinel->words.watermarks);
@@ -414,5 +487,6 @@ bool flatline_beats(const struct flatline_sentinel *sentinel)
 
 bool flatline_take_log(struct flatline_sentinel *sentinel, char *text, size_t text_bytes)
 {
-    return text_queue_take(&sentinel->log, text, text_bytes);
+    return text_queue_take(&sentinel->log, text, text_bytes) ||
+           text_queue_take(&sentinel->record_log, text, text_bytes);
 }

@@ -85,6 +85,7 @@ struct ingest_words {
     uint64_t wakes;           /* of a sleeping judge */
     uint64_t notices_dropped; /* control's inbox was full */
     uint64_t unsent;          /* requests and pings the send buffer refused */
+    uint64_t record_dropped;  /* entries: the recorder was behind */
     /* by this thread since it began to run; 0 where jemalloc is not linked */
     uint64_t allocated_bytes;
     uint64_t openssl_bytes; /* and by OpenSSL in it, where that is counted apart */
@@ -112,6 +113,13 @@ struct control_words {
     uint64_t unsaved;               /* advice the state file could not take */
 };
 
+/* The recorder's own line. */
+struct record_words {
+    LINE_ALIGNED uint64_t lines;
+    uint64_t bytes;  /* handed to the kernel */
+    uint64_t failed; /* entries that found no disk to be written to */
+};
+
 /* Control's own words of a slot. */
 struct dial_words {
     uint64_t state; /* enum flatline_connection_state, where ingest has no open socket */
@@ -131,6 +139,7 @@ struct words {
     struct engine_words engines;
     struct judge_words judge;
     struct control_words control;
+    struct record_words record;
     LINE_ALIGNED uint64_t stop; /* 1: leave the loops. Control thread's caller */
     struct watermark *watermarks;
     struct slot_words *slots;

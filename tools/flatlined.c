@@ -30,15 +30,19 @@ enum exit_code { EXIT_DONE = 0, EXIT_RUN_TIME = 1, EXIT_USAGE = 2 };
 #define LOG_EVERY_MS     100
 
 static const char USAGE[] =
-    "usage: flatlined -c FILE [--check-config [--online]]\n"
+    "usage: flatlined -c FILE [--record FILE] [--check-config [--online]]\n"
     "  -c, --config FILE  the configuration, flatlined.conf(5)\n"
     "      --check-config check it, say what the segment will be, start nothing\n"
     "      --online       with --check-config: ask the venues whether they know the symbols\n"
+    "      --record FILE  write what comes to FILE, for flatline replay and score; .zst "
+    "compresses,\n"
+    "                     %F and its like are the date\n"
     "  -V, --version      print the version\n"
     "  -h, --help         print this\n";
 
 struct options {
     const char *config;
+    const char *record; /* NULL: as configured */
     bool check;
     bool online;
 };
@@ -100,10 +104,11 @@ static uint64_t watchdog_ns(void)
 /* Returns -1 to go on, or the exit code. */
 static int options_read(int argument_count, char **arguments, struct options *options)
 {
-    enum { OPTION_CHECK = 256, OPTION_ONLINE };
+    enum { OPTION_CHECK = 256, OPTION_ONLINE, OPTION_RECORD };
     static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
                                          {"check-config", no_argument, NULL, OPTION_CHECK},
                                          {"online", no_argument, NULL, OPTION_ONLINE},
+                                         {"record", required_argument, NULL, OPTION_RECORD},
                                          {"version", no_argument, NULL, 'V'},
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
@@ -118,6 +123,9 @@ static int options_read(int argument_count, char **arguments, struct options *op
             break;
         case OPTION_ONLINE:
             options->online = true;
+            break;
+        case OPTION_RECORD:
+            options->record = optarg;
             break;
         case 'V':
             (void)puts("flatlined " FLATLINE_VERSION);
@@ -202,7 +210,9 @@ static int run(const struct options *options)
         return EXIT_RUN_TIME;
     }
     (void)unsetenv("http_proxy"); /* libwebsockets 4.1.6 obeys it silently */
-    const int result = flatline_start(options->config, &sentinel, text, ERROR_TEXT_BYTES);
+    const struct flatline_start_options more = {.record_file = options->record};
+    const int result =
+        flatline_start_with(options->config, &more, &sentinel, text, ERROR_TEXT_BYTES);
     if (result != 0) {
         (void)fputs(text, stderr);
         (void)fputs(text[0] != '\0' && text[strlen(text) - 1] != '\n' ? "\n" : "", stderr);

@@ -2,6 +2,7 @@
 #include "tools/replay_meta.h"
 
 #include "core/base.h"
+#include "feeds/channels.h"
 #include "feeds/json_scan.h"
 
 #include <string.h>
@@ -13,6 +14,9 @@ struct note_fields {
     struct json_value text;
     struct json_value rtt_ns;
     struct json_value from_ns;
+    struct json_value streams;
+    struct json_value route;
+    struct json_value acks;
 };
 
 static const struct {
@@ -52,6 +56,9 @@ static bool fields_read(struct span frame, struct note_fields *fields)
                   : span_equals(key, "text")    ? &fields->text
                   : span_equals(key, "rtt_ns")  ? &fields->rtt_ns
                   : span_equals(key, "from_ns") ? &fields->from_ns
+                  : span_equals(key, "streams") ? &fields->streams
+                  : span_equals(key, "route")   ? &fields->route
+                  : span_equals(key, "acks")    ? &fields->acks
                                                 : &ignored);
     }
     return json_finish(&scan);
@@ -97,6 +104,27 @@ static bool link_read(const struct note_fields *fields, struct event_link *link)
     return known;
 }
 
+/* All three are optional: a recorder of another kind knows none of them. */
+static bool opening_read(const struct note_fields *fields, struct replay_note *note)
+{
+    int64_t acks = 0;
+    if (fields->acks.kind != JSON_KIND_ABSENT &&
+        (!json_int64(&fields->acks, &acks) || acks < 0 || acks > UINT16_MAX)) {
+        return false;
+    }
+    note->event.link.code = (int32_t)acks;
+    for (uint32_t i = 0; i < ROUTE_COUNT; i++) {
+        if (fields->route.kind == JSON_KIND_STRING &&
+            span_equals(fields->route.text, route_name((enum route)i))) {
+            note->route = i;
+        }
+    }
+    if (fields->streams.kind == JSON_KIND_ARRAY) {
+        note->streams = fields->streams.text;
+    }
+    return true;
+}
+
 bool replay_meta_parse(const struct capture_line *line, struct replay_note *ret_note)
 {
     struct note_fields fields = {0};
@@ -108,6 +136,11 @@ bool replay_meta_parse(const struct capture_line *line, struct replay_note *ret_
         return false;
     }
     bool good = true;
+    *ret_note = (struct replay_note){0};
+    if (event.kind == EVENT_CONNECTION_UP) {
+        ret_note->event = event;
+        return opening_read(&fields, ret_note);
+    }
     if (event.kind == EVENT_CONNECTION_DOWN) {
         good = link_read(&fields, &event.link);
     } else if (event.kind == EVENT_PONG) {
@@ -119,4 +152,30 @@ bool replay_meta_parse(const struct capture_line *line, struct replay_note *ret_
     }
     ret_note->event = event;
     return good;
+}
+
+struct replay_names replay_names_start(const struct replay_note *note)
+{
+    struct replay_names names = {.scan = json_scan_start(note->streams),
+                                 .any = note->streams.size_bytes > 0};
+    if (names.any) {
+        json_enter_array(&names.scan);
+    }
+    return names;
+}
+
+bool replay_names_next(struct replay_names *names, char name[JSON_TEXT_BYTES_MAX])
+{
+    char buffer[JSON_TEXT_BYTES_MAX];
+    struct json_value value;
+    while (names->any && json_next_element(&names->scan)) {
+        json_read(&names->scan, &value);
+        const struct span text = json_text(&value, buffer);
+        if (text.size_bytes > 0 && text.size_bytes < JSON_TEXT_BYTES_MAX) {
+            memcpy(name, text.bytes, text.size_bytes);
+            name[text.size_bytes] = '\0';
+            return true;
+        }
+    }
+    return false;
 }

@@ -11,6 +11,7 @@
 #include "tools/fault_table.h"
 #include "tools/id_table.h"
 #include "tools/replay_meta.h"
+#include "tools/stage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,6 @@
 #define HISTOGRAM_MAX_NS  (3600ULL * NS_PER_S)
 
 struct connection {
-    uint16_t epoch; /* of its last opening; 0 = never */
     bool is_up;
     bool is_ours;    /* has delivered data or an answer of this venue */
     bool is_foreign; /* has delivered, but nothing of this venue */
@@ -41,9 +41,7 @@ struct replay {
     struct replay_sink sink;
     struct replay_totals totals;
     struct codec codec;
-    struct detector *detector;
-    uint64_t clock_ns; /* the newest line's; 0 = no timed line yet */
-    bool stalled;      /* a stall was noted: the next line is the first drained pass after it */
+    struct stage stage;
 
     struct id_table *ids; /* of the connections */
     struct connection *connections[REPLAY_CONNECTIONS_MAX];
@@ -73,6 +71,8 @@ static void *array_grow(void *array, uint32_t count, uint32_t *room, size_t reco
     }
     return grown;
 }
+
+static int finding_take(void *context, const struct finding *finding);
 
 /* ---- start and end --------------------------------------------------------------------------- */
 
@@ -116,8 +116,10 @@ struct replay *replay_create(const struct replay_options *options, const struct 
     replay->codec.user_stream = EVENT_NO_STREAM;
     replay->ids = id_table_create();
     replay->codec.names = names_create(REPLAY_STREAMS_MAX);
-    replay->detector = detector_start(options);
-    if (replay->ids == NULL || replay->codec.names == NULL || replay->detector == NULL) {
+    replay->stage.take = finding_take;
+    replay->stage.context = replay;
+    const int staged = stage_begin(&replay->stage, detector_start(options), REPLAY_CONNECTIONS_MAX);
+    if (replay->ids == NULL || replay->codec.names == NULL || staged != 0) {
         replay_destroy(replay);
         return NULL;
     }
@@ -140,7 +142,7 @@ void replay_destroy(struct replay *replay)
     free(replay->streams);
     fault_table_free(&replay->faults);
     free(replay->notes);
-    detector_destroy(replay->detector);
+    stage_end(&replay->stage);
     names_destroy(replay->codec.names);
     id_table_destroy(replay->ids);
     free(replay);
@@ -184,73 +186,35 @@ static void fault_report(struct replay *replay, const struct finding *fault)
                        fault);
 }
 
-/* Empties the detector's outbox. */
-static int findings_take(struct replay *replay)
+static int finding_take(void *context, const struct finding *finding)
 {
-    struct finding finding;
+    struct replay *replay = context;
     struct finding fault;
-    int status = 0;
-    while (status == 0 && detector_take(replay->detector, &finding)) {
-        switch ((enum finding_kind)finding.kind) {
-        case FINDING_LAPSE:
-        case FINDING_RENEW:
-            lapse_note(replay, &finding);
-            break;
-        case FINDING_FAULT:
-            status = fault_table_open(&replay->faults, &finding);
-            break;
-        case FINDING_UPDATE:
-            fault_table_update(&replay->faults, &finding);
-            break;
-        case FINDING_CLEAR:
-            if (fault_table_clear(&replay->faults, &finding, &fault)) {
-                fault_report(replay, &fault);
-            }
-            break;
-        case FINDING_REVOKE: /* the fault that revoked is reported itself */
-            break;
+    switch ((enum finding_kind)finding->kind) {
+    case FINDING_LAPSE:
+    case FINDING_RENEW:
+        lapse_note(replay, finding);
+        break;
+    case FINDING_FAULT:
+        return fault_table_open(&replay->faults, finding);
+    case FINDING_UPDATE:
+        fault_table_update(&replay->faults, finding);
+        break;
+    case FINDING_CLEAR:
+        if (fault_table_clear(&replay->faults, finding, &fault)) {
+            fault_report(replay, &fault);
         }
+        break;
+    case FINDING_REVOKE: /* the fault that revoked is reported itself */
+        break;
     }
-    return status;
-}
-
-/* ---- time ------------------------------------------------------------------------------------ */
-
-/* Moves the clock: what was due by now fires, as the line at now shows that nothing came first. */
-static int clock_advance(struct replay *replay, uint64_t now_ns)
-{
-    if (now_ns <= replay->clock_ns) {
-        return 0;
-    }
-    replay->clock_ns = now_ns;
-    if (detector_next_deadline(replay->detector) > now_ns && !replay->stalled) {
-        return 0;
-    }
-    replay->stalled = false;
-    for (uint32_t i = 0; i < replay->connection_count; i++) {
-        detector_watermark(replay->detector, i, replay->connections[i]->epoch, now_ns);
-    }
-    bool more;
-    do {
-        more = detector_tick(replay->detector, now_ns);
-        const int status = findings_take(replay);
-        if (status < 0) {
-            return status;
-        }
-    } while (more);
     return 0;
-}
-
-static int event_apply(struct replay *replay, const struct event *event)
-{
-    detector_apply(replay->detector, event);
-    return findings_take(replay);
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
 /* Index of a connection, made known to the detector if new. Returns -ENOSPC, -ENOMEM. */
-static int connection_find(struct replay *replay, struct span id)
+static int connection_find(struct replay *replay, struct span id, uint32_t route)
 {
     const int index = id_table_index(replay->ids, id);
     if (index < 0 || (uint32_t)index < replay->connection_count) {
@@ -261,15 +225,16 @@ static int connection_find(struct replay *replay, struct span id)
         return -ENOMEM;
     }
     replay->connections[replay->connection_count++] = connection;
-    const int added = detector_add_connection(replay->detector, replay->options->venue, 0);
+    const int added = stage_add_connection(&replay->stage, replay->options->venue, route);
     flatline_assert(added == index);
     return index;
 }
 
-static int connection_open(struct replay *replay, uint32_t index, uint64_t recv_ns)
+/* acks: how many the recorder awaited, 0 = it does not say. */
+static int connection_open(struct replay *replay, uint32_t index, int32_t acks, uint64_t recv_ns)
 {
     struct connection *connection = replay->connections[index];
-    connection->epoch++;
+    const uint16_t epoch = ++replay->stage.epochs[index];
     connection->is_up = true;
     connection->opened_ns = recv_ns;
     const struct event event = {
@@ -277,9 +242,9 @@ static int connection_open(struct replay *replay, uint32_t index, uint64_t recv_
         .stream = EVENT_NO_STREAM,
         .connection = (uint16_t)index,
         .kind = EVENT_CONNECTION_UP,
-        .link = {.epoch = connection->epoch, .phase = LINK_OPEN},
+        .link = {.code = acks, .epoch = epoch, .phase = LINK_OPEN},
     };
-    return event_apply(replay, &event);
+    return stage_apply(&replay->stage, &event);
 }
 
 static int connection_close(struct replay *replay, struct event *event)
@@ -289,9 +254,9 @@ static int connection_close(struct replay *replay, struct event *event)
         return 0;
     }
     connection->is_up = false;
-    event->link.epoch = connection->epoch;
+    event->link.epoch = replay->stage.epochs[event->connection];
     event->link.value = event->recv_mono_ns - connection->opened_ns;
-    return event_apply(replay, event);
+    return stage_apply(&replay->stage, event);
 }
 
 /* It speaks, and it is one of this venue's: if no opening was noted, it is open since now. */
@@ -300,7 +265,7 @@ static int connection_speaks(struct replay *replay, uint32_t index, uint64_t rec
     struct connection *connection = replay->connections[index];
     connection->is_ours = true;
     connection->is_foreign = false;
-    return !connection->is_up && recv_ns != 0 ? connection_open(replay, index, recv_ns) : 0;
+    return !connection->is_up && recv_ns != 0 ? connection_open(replay, index, 0, recv_ns) : 0;
 }
 
 /* It speaks another venue's language: a recording may hold several. Nothing is expected of it. */
@@ -319,67 +284,6 @@ static int connection_babbles(struct replay *replay, uint32_t index, uint64_t re
         .link = {.how = LINK_END_LOCAL, .phase = LINK_OPEN},
     };
     return connection_close(replay, &event);
-}
-
-/* ---- notes of the recorder ------------------------------------------------------------------- */
-
-/* Fills in what only the replay knows, and applies it. */
-static int note_apply(struct replay *replay, struct event *event)
-{
-    event->recv_mono_ns =
-        event->recv_mono_ns > replay->clock_ns ? event->recv_mono_ns : replay->clock_ns;
-    if (event->kind == EVENT_CONNECTION_UP) {
-        const bool is_foreign = replay->connections[event->connection]->is_foreign;
-        return is_foreign ? 0 : connection_open(replay, event->connection, event->recv_mono_ns);
-    }
-    if (event->kind == EVENT_CONNECTION_DOWN) {
-        return connection_close(replay, event);
-    }
-    replay->stalled |= event->kind == EVENT_SELF_STALL;
-    return event_apply(replay, event);
-}
-
-/* Before a frame, the clock passes over each note first; after the last frame it stands. A
- * stall is judged from its start: the silence inside it was our own. */
-static int notes_apply(struct replay *replay, bool clock_runs)
-{
-    int status = 0;
-    for (uint32_t i = 0; i < replay->note_count && status == 0; i++) {
-        struct event *event = &replay->notes[i].event;
-        const bool is_stall = event->kind == EVENT_SELF_STALL;
-        if (clock_runs) {
-            status = clock_advance(replay, is_stall ? event->note.value : event->recv_mono_ns);
-        }
-        if (status == 0) {
-            status = note_apply(replay, event);
-        }
-    }
-    replay->note_count = 0;
-    return status;
-}
-
-static int note_keep(struct replay *replay, const struct capture_line *line)
-{
-    struct replay_note note;
-    replay->totals.notes++;
-    if (!replay_meta_parse(line, &note) || replay->note_count == REPLAY_NOTES_MAX) {
-        replay->totals.notes_refused++;
-        return 0;
-    }
-    if (note.event.kind != EVENT_SELF_STALL) {
-        const int connection = connection_find(replay, line->connection);
-        if (connection < 0) {
-            return connection;
-        }
-        note.event.connection = (uint16_t)connection;
-    }
-    void *notes = array_grow(replay->notes, replay->note_count, &replay->note_room, sizeof(note));
-    if (notes == NULL) {
-        return -ENOMEM;
-    }
-    replay->notes = notes;
-    replay->notes[replay->note_count++] = note;
-    return 0;
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -429,13 +333,13 @@ static int stream_add(struct replay *replay)
     if (stream->interarrival == NULL || stream->lag == NULL) {
         return -ENOMEM;
     }
-    const int index = detector_add_stream(replay->detector, &traits);
+    const int index = detector_add_stream(replay->stage.detector, &traits);
     flatline_assert(index < 0 || (uint32_t)index == replay->stream_count - 1);
     return index < 0 ? index : 0;
 }
 
 /* Tells the detector of names the codec has just met, and that this connection is a leg. */
-static int names_follow(struct replay *replay, const struct event *event)
+static int names_follow(struct replay *replay, uint32_t stream, uint16_t connection)
 {
     while (UNLIKELY(replay->stream_count < names_count(replay->codec.names))) {
         const int status = stream_add(replay);
@@ -443,26 +347,118 @@ static int names_follow(struct replay *replay, const struct event *event)
             return status;
         }
     }
-    flatline_assert(event->stream < replay->stream_count);
-    uint64_t *legs = &replay->connections[event->connection]->legs[event->stream / 64];
-    const uint64_t leg = 1ULL << (event->stream % 64);
+    flatline_assert(stream < replay->stream_count);
+    uint64_t *legs = &replay->connections[connection]->legs[stream / 64];
+    const uint64_t leg = 1ULL << (stream % 64);
     if (LIKELY((*legs & leg) != 0)) {
         return 0;
     }
     *legs |= leg;
-    const int index = detector_add_leg(replay->detector, event->stream, event->connection);
+    const int index = detector_add_leg(replay->stage.detector, stream, connection);
     return index < 0 ? index : 0;
 }
 
 static void sample_record(struct replay *replay, uint32_t stream)
 {
-    const struct detector_sample sample = detector_last_sample(replay->detector);
+    const struct detector_sample sample = detector_last_sample(replay->stage.detector);
     if (sample.has_interarrival) {
         hist_record(replay->streams[stream].interarrival, sample.interarrival_ns);
     }
     if (sample.has_lag) {
         hist_record(replay->streams[stream].lag, sample.excess_lag_ns);
     }
+}
+
+/* ---- notes of the recorder ------------------------------------------------------------------- */
+
+/* Fills in what only the replay knows, and applies it. */
+static int note_apply(struct replay *replay, struct event *event)
+{
+    event->recv_mono_ns =
+        event->recv_mono_ns > replay->stage.clock_ns ? event->recv_mono_ns : replay->stage.clock_ns;
+    if (event->kind == EVENT_CONNECTION_UP) {
+        const bool is_foreign = replay->connections[event->connection]->is_foreign;
+        return is_foreign ? 0
+                          : connection_open(
+                                replay, event->connection, event->link.code, event->recv_mono_ns);
+    }
+    if (event->kind == EVENT_CONNECTION_DOWN) {
+        return connection_close(replay, event);
+    }
+    return stage_apply(&replay->stage, event);
+}
+
+/* Before a frame, the clock passes over each note first; after the last frame it stands. A
+ * stall is judged from its start: the silence inside it was our own. */
+static int notes_apply(struct replay *replay, bool clock_runs)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < replay->note_count && status == 0; i++) {
+        struct event *event = &replay->notes[i].event;
+        const bool is_stall = event->kind == EVENT_SELF_STALL;
+        if (clock_runs) {
+            status =
+                stage_advance(&replay->stage, is_stall ? event->note.value : event->recv_mono_ns);
+        }
+        if (status == 0) {
+            status = note_apply(replay, event);
+        }
+    }
+    replay->note_count = 0;
+    return status;
+}
+
+/* The streams an opening names are legs from then on, delivered or not. One of another venue says
+ * that the whole connection is that venue's. */
+static int streams_follow(struct replay *replay, const struct replay_note *note)
+{
+    struct replay_names names = replay_names_start(note);
+    char name[JSON_TEXT_BYTES_MAX];
+    int status = 0;
+    while (status == 0 && replay_names_next(&names, name)) {
+        enum flatline_venue venue;
+        struct span symbol;
+        struct span channel;
+        if (!names_split(name, &venue, &symbol, &channel)) {
+            continue;
+        }
+        if (venue != replay->options->venue) {
+            replay->connections[note->event.connection]->is_foreign = true;
+            return 0;
+        }
+        const uint32_t stream = names_intern(replay->codec.names, venue, symbol, channel);
+        status =
+            stream == NAMES_NONE ? -ENOSPC : names_follow(replay, stream, note->event.connection);
+    }
+    return status;
+}
+
+static int note_keep(struct replay *replay, const struct capture_line *line)
+{
+    struct replay_note note;
+    replay->totals.notes++;
+    if (!replay_meta_parse(line, &note) || replay->note_count == REPLAY_NOTES_MAX) {
+        replay->totals.notes_refused++;
+        return 0;
+    }
+    if (note.event.kind != EVENT_SELF_STALL) {
+        const int connection = connection_find(replay, line->connection, note.route);
+        if (connection < 0) {
+            return connection;
+        }
+        note.event.connection = (uint16_t)connection;
+        const int status = streams_follow(replay, &note);
+        if (status < 0) {
+            return status;
+        }
+    }
+    void *notes = array_grow(replay->notes, replay->note_count, &replay->note_room, sizeof(note));
+    if (notes == NULL) {
+        return -ENOMEM;
+    }
+    replay->notes = notes;
+    replay->notes[replay->note_count++] = note;
+    return 0;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -474,24 +470,24 @@ static int frame_clock(struct replay *replay, uint64_t recv_ns, uint64_t *ret_no
     if (recv_ns == 0) {
         return 0;
     }
-    if (recv_ns < replay->clock_ns) {
+    if (recv_ns < replay->stage.clock_ns) {
         replay->totals.time_clamped++;
-        *ret_now_ns = replay->clock_ns;
+        *ret_now_ns = replay->stage.clock_ns;
     }
     struct replay_totals *totals = &replay->totals;
     totals->first_ns = totals->first_ns == 0 ? *ret_now_ns : totals->first_ns;
     totals->last_ns = *ret_now_ns;
-    return clock_advance(replay, *ret_now_ns);
+    return stage_advance(&replay->stage, *ret_now_ns);
 }
 
 static int event_judge(struct replay *replay, const struct event *event)
 {
     int status = connection_speaks(replay, event->connection, event->recv_mono_ns);
     if (status == 0 && event->kind == EVENT_DATA) {
-        status = names_follow(replay, event);
+        status = names_follow(replay, event->stream, event->connection);
     }
     if (status == 0) {
-        status = event_apply(replay, event);
+        status = stage_apply(&replay->stage, event);
     }
     if (status == 0 && event->kind == EVENT_DATA) {
         sample_record(replay, event->stream);
@@ -529,7 +525,7 @@ static int frame_apply(struct replay *replay, const struct capture_line *line)
     if (status < 0) {
         return status;
     }
-    const int connection = connection_find(replay, line->connection);
+    const int connection = connection_find(replay, line->connection, 0);
     if (connection < 0) {
         return connection;
     }
@@ -569,7 +565,7 @@ void replay_finish(struct replay *replay)
     for (uint32_t cursor = 0; (fault = fault_table_next(&replay->faults, &cursor)) != NULL;) {
         fault_report(replay, fault);
     }
-    replay->totals.findings_lost = detector_totals(replay->detector).findings_lost;
+    replay->totals.findings_lost = detector_totals(replay->stage.detector).findings_lost;
 }
 
 /* ---- reading it ------------------------------------------------------------------------------ */
@@ -590,7 +586,7 @@ struct replay_stream replay_stream(const struct replay *replay, uint32_t index)
     const struct stream *stream = &replay->streams[index];
     return (struct replay_stream){
         .name = names_text(replay->codec.names, index),
-        .view = detector_stream(replay->detector, index),
+        .view = detector_stream(replay->stage.detector, index),
         .interarrival = stream->interarrival,
         .lag = stream->lag,
         .lapses = stream->lapses,

@@ -3,8 +3,8 @@
  * sentinel.h - run the sentinel inside your own process instead of beside it. Link with
  * -lflatline-sentinel.
  *
- * No global state, no environment touched, nothing printed. Its four threads (ingest, judge,
- * control, engine watch) block all signals, SIGPIPE included; the process's SIGPIPE disposition is what it was
+ * No global state, no environment touched, nothing printed. Its threads (ingest, judge,
+ * control, engine watch, and a recorder where one is asked for) block all signals, SIGPIPE included; the process's SIGPIPE disposition is what it was
  * before flatline_start() returned.
  */
 #ifndef FLATLINE_SENTINEL_H
@@ -34,6 +34,20 @@ int flatline_start(const char *config_path,
                    struct flatline_sentinel **ret_sentinel,
                    char *error_text,
                    size_t error_text_bytes);
+
+/* What the caller asks for beyond the configuration. Zeroed means nothing. */
+struct flatline_start_options {
+    const char *record_file; /* record to this file, a strftime(3) pattern; NULL: as configured */
+    uint64_t reserved[7];    /* 0 */
+};
+
+/** As flatline_start(), with options (NULL: none) laid over the configuration. -EEXIST also where
+ *  the recording's file is there already. */
+int flatline_start_with(const char *config_path,
+                        const struct flatline_start_options *options,
+                        struct flatline_sentinel **ret_sentinel,
+                        char *error_text,
+                        size_t error_text_bytes);
 
 /** Stops the threads, marks the segment STOPPED (every reader sees it dead at once) and frees
  *  everything. NULL is accepted. */

@@ -243,6 +243,7 @@ static void nothing_but_streams_gets_every_default(void **state)
     assert_memory_equal(config->policy.lease_on, policy.lease_on, sizeof(policy.lease_on));
     assert_null(config->control_socket);
     assert_null(config->state_file);
+    assert_null(config->record_file);
     assert_int_equal(config->control_group, (gid_t)-1);
     config_free(config);
 }
@@ -283,6 +284,8 @@ static void every_key_reaches_its_place(void **state)
     assert_string_equal(config->control_socket, GOOD "/control.sock");
     assert_int_equal(config->control_group, 0);
     assert_string_equal(config->state_file, GOOD "/advice.json");
+    assert_string_equal(config->record_file, GOOD "/day-%F.tsv.zst");
+    assert_int_equal(config->record_buffer_bytes, 4 << 20);
     config_free(config);
 }
 
