@@ -28,6 +28,8 @@ enum fault_kind {
     FAULT_HOLD_ACCEPT,
     FAULT_QUIRK,
     FAULT_CROSS,
+    FAULT_MAINTENANCE,
+    FAULT_HALT,
 };
 
 /* Whom a command means, by the number of slashes: `conn:7`, `venue` or `*`; `venue/route`;

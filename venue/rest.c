@@ -81,10 +81,26 @@ static void get_status(struct exchange *exchange,
                        const struct rest_request *request,
                        struct rest_answer *answer)
 {
-    (void)exchange;
-    text_add(&answer->body,
-             request->venue == VENUE_OKX ? "{\"code\":\"0\",\"data\":[],\"msg\":\"\"}"
-                                         : "{\"status\":0,\"msg\":\"normal\"}");
+    struct text *body = &answer->body;
+    const bool is_down =
+        faults_on_venue(&exchange->faults, FAULT_MAINTENANCE, request->venue) != NULL;
+    if (request->venue != VENUE_OKX) {
+        text_add(body,
+                 is_down ? "{\"status\":1,\"msg\":\"system_maintenance\"}"
+                         : "{\"status\":0,\"msg\":\"normal\"}");
+        return;
+    }
+    text_add(body, "{\"code\":\"0\",\"data\":[");
+    if (is_down) {
+        text_addf(
+            body,
+            "{\"begin\":\"%" PRIu64 "\",\"end\":\"%" PRIu64
+            "\",\"serviceType\":\"0\",\"state\":\"ongoing\",\"maintType\":\"1\",\"env\":\"1\","
+            "\"system\":\"unified\",\"title\":\"WebSocket maintenance\"}",
+            now_ms(exchange),
+            now_ms(exchange) + 30 * MINUTE_MS);
+    }
+    text_add(body, "],\"msg\":\"\"}");
 }
 
 /* ---- books ---- */
@@ -176,33 +192,50 @@ static void get_book_ticker(struct exchange *exchange,
 
 /* ---- lists ---- */
 
-static void add_symbol(enum venue venue, const char *symbol, struct text *body)
+/* What the venue says of trading in a symbol, in its own words. */
+static const char *trading_status(struct exchange *exchange, enum venue venue, const char *symbol)
+{
+    char stream[STREAM_BYTES];
+    (void)snprintf(stream, sizeof(stream), "%s/%s/*", venue_name(venue), symbol);
+    const bool is_halted = faults_on_stream(&exchange->faults, FAULT_HALT, stream) != NULL;
+    static const char *const words[VENUE_COUNT][2] = {[VENUE_SPOT] = {"TRADING", "BREAK"},
+                                                      [VENUE_USDM] = {"TRADING", "SETTLING"},
+                                                      [VENUE_COINM] = {"TRADING", "SETTLING"},
+                                                      [VENUE_OKX] = {"live", "suspend"}};
+    return words[venue][is_halted];
+}
+
+static void add_symbol(enum venue venue, const char *symbol, const char *status, struct text *body)
 {
     if (venue == VENUE_OKX) {
         const char *last = strrchr(symbol, '-');
         const bool is_swap = last != NULL && strcmp(last, "-SWAP") == 0;
         text_addf(body,
-                  "{\"instType\":\"%s\",\"instId\":\"%s\",\"state\":\"live\",\"tickSz\":\"0.1\","
+                  "{\"instType\":\"%s\",\"instId\":\"%s\",\"state\":\"%s\",\"tickSz\":\"0.1\","
                   "\"lotSz\":\"0.01\"}",
                   is_swap ? "SWAP" : "SPOT",
-                  symbol);
+                  symbol,
+                  status);
     } else if (venue == VENUE_COINM) {
         text_addf(body,
                   "{\"symbol\":\"%s\",\"pair\":\"%.*s\",\"contractType\":\"PERPETUAL\","
-                  "\"contractStatus\":\"TRADING\"}",
+                  "\"contractStatus\":\"%s\"}",
                   symbol,
                   (int)strcspn(symbol, "_"),
-                  symbol);
+                  symbol,
+                  status);
     } else if (venue == VENUE_USDM) {
         text_addf(body,
                   "{\"symbol\":\"%s\",\"pair\":\"%s\",\"contractType\":\"PERPETUAL\",\"status\":"
-                  "\"TRADING\"}",
+                  "\"%s\"}",
                   symbol,
-                  symbol);
+                  symbol,
+                  status);
     } else {
         text_addf(body,
-                  "{\"symbol\":\"%s\",\"status\":\"TRADING\",\"isSpotTradingAllowed\":true}",
-                  symbol);
+                  "{\"symbol\":\"%s\",\"status\":\"%s\",\"isSpotTradingAllowed\":true}",
+                  symbol,
+                  status);
     }
 }
 
@@ -239,7 +272,8 @@ static void get_symbols(struct exchange *exchange,
     for (const char *const *symbol = market_listed(request->venue); *symbol != NULL; symbol++) {
         if (is_wanted(request, *symbol) && !market_is_bogus(exchange->market, *symbol)) {
             text_add(body, comma);
-            add_symbol(request->venue, *symbol, body);
+            add_symbol(
+                request->venue, *symbol, trading_status(exchange, request->venue, *symbol), body);
             comma = ",";
         }
     }

@@ -38,6 +38,8 @@ static const struct fault_verb FAULT_VERBS[] = {
     {"hold-accept", FAULT_HOLD_ACCEPT},
     {"quirk", FAULT_QUIRK},
     {"cross", FAULT_CROSS},
+    {"maintenance", FAULT_MAINTENANCE},
+    {"halt", FAULT_HALT},
 };
 
 static const struct fault_verb *fault_verb(const char *verb)
@@ -128,6 +130,8 @@ static const char *read_details(const struct command *command, struct fault *fau
     case FAULT_WRONG_ROUTE:
     case FAULT_REST_HANG:
     case FAULT_HOLD_ACCEPT:
+    case FAULT_MAINTENANCE:
+    case FAULT_HALT:
         break;
     }
     return NULL;
@@ -154,7 +158,8 @@ static void apply_to_connections(struct exchange *exchange, const struct fault *
 static bool is_only_for_streams(enum fault_kind kind)
 {
     return kind == FAULT_FREEZE || kind == FAULT_GAP || kind == FAULT_REGRESS ||
-           kind == FAULT_TIME_STUCK || kind == FAULT_QUIRK || kind == FAULT_CROSS;
+           kind == FAULT_TIME_STUCK || kind == FAULT_QUIRK || kind == FAULT_CROSS ||
+           kind == FAULT_HALT;
 }
 
 /* `... off` and `rest-status VENUE 200` say the same as `un...`. */

@@ -323,6 +323,29 @@ static void rest_fails_on_command(void **state)
     text_free(&answer.body);
 }
 
+static void rest_says_that_a_venue_is_down_or_a_symbol_halted(void **state)
+{
+    struct lab *lab = *state;
+    unsigned status;
+    assert_non_null(strstr(rest(lab, VENUE_SPOT, "GET", "/sapi/v1/system/status", "", &status),
+                           "\"status\":0"));
+    assert_does(lab, "maintenance binance-spot");
+    assert_does(lab, "maintenance okx");
+    assert_non_null(strstr(rest(lab, VENUE_SPOT, "GET", "/sapi/v1/system/status", "", &status),
+                           "\"status\":1"));
+    assert_non_null(strstr(rest(lab, VENUE_OKX, "GET", "/api/v5/system/status", "", &status),
+                           "\"state\":\"ongoing\""));
+    assert_does(lab, "halt binance-spot/ETHUSDT/*");
+    assert_non_null(strstr(
+        rest(lab, VENUE_SPOT, "GET", "/api/v3/exchangeInfo", "symbol=ETHUSDT", &status), "BREAK"));
+    assert_null(strstr(
+        rest(lab, VENUE_SPOT, "GET", "/api/v3/exchangeInfo", "symbol=BTCUSDT", &status), "BREAK"));
+    assert_does(lab, "clear");
+    assert_null(strstr(rest(lab, VENUE_SPOT, "GET", "/api/v3/exchangeInfo", "", &status), "BREAK"));
+    assert_null(
+        strstr(rest(lab, VENUE_OKX, "GET", "/api/v5/system/status", "", &status), "ongoing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +364,7 @@ int main(void)
         LAB_TEST(a_key_expires_by_itself_and_says_so),
         LAB_TEST(rest_speaks_of_the_same_book_and_time),
         LAB_TEST(rest_fails_on_command),
+        LAB_TEST(rest_says_that_a_venue_is_down_or_a_symbol_halted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
