@@ -328,6 +328,12 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_TIME_UNREACHABLE:
         venue_apply(detector, event, at_ns);
         break;
+    case EVENT_VENUE_STATUS:
+        venue_status_apply(detector, event, at_ns);
+        break;
+    case EVENT_SYMBOL_STATUS:
+        symbol_status_apply(detector, event, at_ns);
+        break;
     case EVENT_SELF_STALL:
         stall_apply(detector, event, at_ns);
         break;

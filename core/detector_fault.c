@@ -57,7 +57,7 @@ static void open_recount(struct detector *detector, const struct fault *fault)
     } else if (fault->stream != EVENT_NO_STREAM) {
         struct stream *stream = &detector->streams[fault->stream];
         stream->open = kinds_open(stream->faults, STREAM_FAULTS);
-    } else if (fault->connection != EVENT_NO_CONNECTION) {
+    } else if (fault->connection != EVENT_NO_CONNECTION && fault->scope != FLATLINE_SCOPE_VENUE) {
         struct carrier *carrier = &detector->carriers[fault->connection];
         carrier->open = kinds_open(carrier->faults, CARRIER_FAULTS);
     }
@@ -101,7 +101,8 @@ stream_cleared(struct detector *detector, struct stream *stream, const struct fa
 
 static void open_faults_sum(const struct detector *detector, struct stream *stream)
 {
-    uint64_t open = stream->open;
+    const struct fault *maintenance = &detector->maintenance[stream->traits.venue];
+    uint64_t open = stream->open | (maintenance->id != 0 ? KIND_BIT(maintenance->kind) : 0);
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
         open |= detector->legs[at].open | detector->carriers[detector->legs[at].connection].open;
     }
@@ -118,6 +119,17 @@ static void streams_visit(struct detector *detector, const struct fault *fault, 
         struct stream *stream = &detector->streams[fault->stream];
         open_faults_sum(detector, stream);
         visit(detector, stream, fault);
+        return;
+    }
+    if (fault->scope == FLATLINE_SCOPE_VENUE) {
+        const enum flatline_venue venue = detector->carriers[fault->connection].venue;
+        for (uint32_t i = 0; i < detector->stream_count; i++) {
+            struct stream *stream = &detector->streams[i];
+            if (stream->traits.venue == venue) {
+                open_faults_sum(detector, stream);
+                visit(detector, stream, fault);
+            }
+        }
         return;
     }
     if (fault->connection != EVENT_NO_CONNECTION) {

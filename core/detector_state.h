@@ -12,6 +12,7 @@
  *     detector_stall.c  our own stalls
  *     detector_user.c   account streams and their keys
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
+ *     detector_venue.c  what a venue says of itself
  *     detector_tick.c   watermarks and the verdicts that time alone passes
  *
  * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or
@@ -68,6 +69,7 @@ enum stream_fault {
     STREAM_KEY_EXPIRING,
     STREAM_KEY_EXPIRED,
     STREAM_KEY_UNKNOWN,
+    STREAM_HALTED,
     STREAM_FAULTS
 };
 
@@ -141,6 +143,7 @@ struct stream {
     uint64_t held;            /* kinds that keep it closed until their reopen condition */
     uint64_t closed_since_ns; /* lapsed or revoked since; 0 = open, or never was */
     bool changed;
+    bool halted; /* the venue says that its symbol does not trade */
     uint64_t allowance_ns;
     struct due_id due;
     struct key_lease key; /* account streams */
@@ -172,6 +175,7 @@ struct detector {
     uint64_t stall_start_ns; /* our last stall */
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;
+    struct fault maintenance[DETECTOR_VENUES];
     struct engines *engines; /* NULL: none are watched */
 
     struct finding *outbox;
@@ -312,6 +316,10 @@ void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_n
 void user_socket(struct detector *detector, struct stream *stream);
 void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
+
+/* detector_venue.c */
+void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 
 /* detector_engine.c */
 struct engines *engines_create(uint32_t engines_max, uint32_t gates_max);

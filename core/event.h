@@ -51,6 +51,14 @@ enum event_kind {
     EVENT_SERVER_TIME,
     /* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
     EVENT_TIME_UNREACHABLE,
+    /* rest.*: REST told a book's update id. stream: one of the book's; recv_mono_ns: when the
+     * answer came */
+    EVENT_REST_BOOK,
+    /* note.value = venue; code 1: its status page says maintenance, 0: no longer; text: its title */
+    EVENT_VENUE_STATUS,
+    /* stream; note.code 1: its symbol does not trade, 0: it does again; value 1: the first stream
+     * of this symbol, which speaks for the others; text: the venue's word */
+    EVENT_SYMBOL_STATUS,
     /* note.value = fingerprint of the key a successful POST or PUT returned; stream = user
      * stream */
     EVENT_KEY_EXTENDED,
@@ -130,6 +138,12 @@ struct event_time {
     uint64_t reserved[3];
 };
 
+struct event_rest {
+    uint64_t id;           /* lastUpdateId, seqId */
+    uint64_t sent_mono_ns; /* when it was asked */
+    uint64_t reserved[4];
+};
+
 /* Of an engine, and of one of its slots where the kind is of a slot. */
 struct event_engine {
     uint16_t engine;
@@ -156,6 +170,7 @@ struct event {
         struct event_note note;
         struct event_link link;
         struct event_time time;
+        struct event_rest rest;
         struct event_engine engine;
     };
 };

@@ -23,6 +23,13 @@
 
 _Static_assert(EVENT_TEXT_BYTES <= FLATLINE_TEXT_BYTES, "a finding's text fits a fault slot");
 
+const struct flatline_lease *publisher_lease_line(const struct publisher *publisher,
+                                                  uint32_t stream)
+{
+    flatline_assert(stream < publisher->stream_count);
+    return &publisher->leases[stream];
+}
+
 void publisher_lease(struct publisher *publisher, uint32_t stream, const struct stream_view *view)
 {
     flatline_assert(stream < publisher->stream_count);

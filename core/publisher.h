@@ -141,6 +141,10 @@ void publisher_destroy(struct publisher *publisher);
 /** Publishes a stream's lease word and due_id (release); what the engine looks at. */
 void publisher_lease(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
 
+/** A stream's lease line, for any thread of the sentinel to load its words from. */
+const struct flatline_lease *publisher_lease_line(const struct publisher *publisher,
+                                                  uint32_t stream);
+
 /** Publishes a stream's detail slot. */
 void publisher_detail(struct publisher *publisher, uint32_t stream, const struct stream_view *view);
 

@@ -22,7 +22,10 @@
  *     send it after 20, so that one may be lost to a stall; 480 requests an hour; 3 connects a
  *     second; arguments up to 64 KB in all.
  *     Messages a second and streams a connection are not documented: the figures are our own
- *     caution. */
+ *     caution.
+ * REST: spot 6000 weight a minute, depth 5, exchangeInfo 20, system status 1; USD-M 2400, depth 2 at
+ *     50 levels or fewer, exchangeInfo 1; COIN-M as USD-M. OKX counts requests by endpoint: books 40
+ *     in 2 s, instruments 20 in 2 s, status 1 in 5 s; 600 a minute is the smaller of the first two. */
 static const struct venue_facts facts_of_venue[] = {
     [FLATLINE_VENUE_BINANCE_SPOT] = {.name = "binance-spot",
                                      .ws_url = "wss://stream.binance.com:9443",
@@ -32,7 +35,11 @@ static const struct venue_facts facts_of_venue[] = {
                                      .max_age_ns = HOURS(24),
                                      .streams_per_connection_max = 1024,
                                      .control_per_second_max = 5,
-                                     .connects_per_5min_max = 300},
+                                     .connects_per_5min_max = 300,
+                                     .status_path = "/sapi/v1/system/status",
+                                     .rest_weight_per_minute = 6000,
+                                     .book_weight = 5,
+                                     .listing_weight = 20},
     [FLATLINE_VENUE_BINANCE_USDM] = {.name = "binance-usdm",
                                      .ws_url = "wss://fstream.binance.com",
                                      .rest_url = "https://fapi.binance.com",
@@ -41,7 +48,10 @@ static const struct venue_facts facts_of_venue[] = {
                                      .max_age_ns = HOURS(24),
                                      .streams_per_connection_max = 1024,
                                      .control_per_second_max = 10,
-                                     .connects_per_5min_max = 300},
+                                     .connects_per_5min_max = 300,
+                                     .rest_weight_per_minute = 2400,
+                                     .book_weight = 2,
+                                     .listing_weight = 1},
     [FLATLINE_VENUE_BINANCE_COINM] = {.name = "binance-coinm",
                                       .ws_url = "wss://dstream.binance.com",
                                       .rest_url = "https://dapi.binance.com",
@@ -50,7 +60,10 @@ static const struct venue_facts facts_of_venue[] = {
                                       .max_age_ns = HOURS(24),
                                       .streams_per_connection_max = 200,
                                       .control_per_second_max = 10,
-                                      .connects_per_5min_max = 300},
+                                      .connects_per_5min_max = 300,
+                                      .rest_weight_per_minute = 2400,
+                                      .book_weight = 2,
+                                      .listing_weight = 1},
     [FLATLINE_VENUE_OKX] = {.name = "okx",
                             .ws_url = "wss://ws.okx.com:8443",
                             .rest_url = "https://www.okx.com",
@@ -60,7 +73,11 @@ static const struct venue_facts facts_of_venue[] = {
                             .control_per_second_max = 3,
                             .connects_per_5min_max = 900,
                             .requests_per_hour_max = 480,
-                            .subscribe_bytes_max = 64000},
+                            .subscribe_bytes_max = 64000,
+                            .status_path = "/api/v5/system/status",
+                            .rest_weight_per_minute = 600,
+                            .book_weight = 1,
+                            .listing_weight = 1},
 };
 
 const struct venue_facts *venue_facts(enum flatline_venue venue)

@@ -37,6 +37,10 @@ struct venue_facts {
     uint32_t connects_per_5min_max;  /* flatline uses at most a tenth */
     uint32_t requests_per_hour_max;  /* OKX: subscribe + unsubscribe + login; 0 = none */
     uint32_t subscribe_bytes_max;    /* of one request; 0 = none */
+    const char *status_path; /* REST: is the venue under maintenance? NULL: it does not say */
+    uint32_t rest_weight_per_minute; /* flatline uses at most a tenth */
+    uint32_t book_weight;            /* of a book_path() request */
+    uint32_t listing_weight;         /* of a listing_path() request */
 };
 
 const struct venue_facts *venue_facts(enum flatline_venue venue);
@@ -103,6 +107,15 @@ int subscribe_text(enum flatline_venue venue,
 /** Writes Binance's LIST_SUBSCRIPTIONS request; -ENOTSUP where the venue has none (OKX). Returns
  *  its length. */
 int inventory_text(enum flatline_venue venue, uint64_t request_id, char *text, size_t text_bytes);
+
+/** Writes the path and query by which REST tells a book's update id (and its first levels),
+ *  NUL-terminated. symbol holds letters, digits, '-' and '_' alone. Returns the length; -ENOSPC;
+ *  -EINVAL an odd symbol. */
+int book_path(enum flatline_venue venue, struct span symbol, char *path, size_t path_bytes);
+
+/** As book_path(): by which REST tells whether a symbol trades. USD-M and COIN-M list all of
+ *  theirs at once. */
+int listing_path(enum flatline_venue venue, struct span symbol, char *path, size_t path_bytes);
 
 /** Does a symbol look right for this venue (upper case and so on)? On false ret_suggestion (may
  *  be NULL) holds a better one. */

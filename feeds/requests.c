@@ -53,6 +53,88 @@ int route_path(enum flatline_venue venue,
     return -EINVAL;
 }
 
+/* ---- REST ------------------------------------------------------------------------------------ */
+
+static bool symbol_is_plain(struct span symbol)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    for (size_t i = 0; i < symbol.size_bytes; i++) {
+        if (symbol.bytes[i] == '\0' || strchr(plain, symbol.bytes[i]) == NULL) {
+            return false;
+        }
+    }
+    return symbol.size_bytes > 0;
+}
+
+int book_path(enum flatline_venue venue, struct span symbol, char *path, size_t path_bytes)
+{
+    static const char *const api[] = {"/api/v3", "/fapi/v1", "/dapi/v1"};
+    const int symbol_bytes = (int)symbol.size_bytes;
+    if (!symbol_is_plain(symbol)) {
+        return -EINVAL;
+    }
+    if (venue == FLATLINE_VENUE_OKX) {
+        return text_fit(snprintf(path,
+                                 path_bytes,
+                                 "/api/v5/market/books?instId=%.*s&sz=1",
+                                 symbol_bytes,
+                                 symbol.bytes),
+                        path_bytes);
+    }
+    return text_fit(snprintf(path,
+                             path_bytes,
+                             "%s/depth?symbol=%.*s&limit=5",
+                             api[venue],
+                             symbol_bytes,
+                             symbol.bytes),
+                    path_bytes);
+}
+
+/* BTC-USDT, BTC-USDT-SWAP, BTC-USD-261225. */
+static const char *okx_instrument_type(struct span symbol)
+{
+    size_t dashes = 0;
+    for (size_t i = 0; i < symbol.size_bytes; i++) {
+        dashes += symbol.bytes[i] == '-';
+    }
+    if (dashes < 2) {
+        return "SPOT";
+    }
+    return symbol.bytes[symbol.size_bytes - 1] == 'P' ? "SWAP" : "FUTURES";
+}
+
+int listing_path(enum flatline_venue venue, struct span symbol, char *path, size_t path_bytes)
+{
+    const int symbol_bytes = (int)symbol.size_bytes;
+    if (!symbol_is_plain(symbol)) {
+        return -EINVAL;
+    }
+    int written = 0;
+    switch (venue) {
+    case FLATLINE_VENUE_BINANCE_SPOT:
+        written = snprintf(
+            path, path_bytes, "/api/v3/exchangeInfo?symbol=%.*s", symbol_bytes, symbol.bytes);
+        break;
+    case FLATLINE_VENUE_BINANCE_USDM:
+        written = snprintf(path, path_bytes, "/fapi/v1/exchangeInfo");
+        break;
+    case FLATLINE_VENUE_BINANCE_COINM:
+        written = snprintf(path, path_bytes, "/dapi/v1/exchangeInfo");
+        break;
+    case FLATLINE_VENUE_OKX:
+        written = snprintf(path,
+                           path_bytes,
+                           "/api/v5/public/instruments?instType=%s&instId=%.*s",
+                           okx_instrument_type(symbol),
+                           symbol_bytes,
+                           symbol.bytes);
+        break;
+    }
+    return text_fit(written, path_bytes);
+}
+
+/* ---- requests over the socket ---------------------------------------------------------------- */
+
 /* Text under construction: appends fail once and for all when it is full. */
 struct text {
     char *bytes;

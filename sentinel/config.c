@@ -75,6 +75,7 @@ bool config_defaults(struct config *config)
     config->message_bytes_max = 1U << 20;
     config->alive_for_ns = 250 * NS_PER_MS;
     config->self_stall_after_ns = 50 * NS_PER_MS;
+    config->rest_witness = true;
     config->policy = detector_policy_default();
     return config->segment_directory != NULL && config->segment_name != NULL;
 }

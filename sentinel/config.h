@@ -99,6 +99,7 @@ struct config {
 
     uint64_t alive_for_ns;
     uint64_t self_stall_after_ns;
+    bool rest_witness; /* REST is asked for books that fall silent */
     struct detector_policy policy;
     char *control_socket; /* NULL: none */
     gid_t control_group;  /* who may act besides root and our own user; (gid_t)-1: nobody */

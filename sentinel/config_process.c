@@ -227,6 +227,7 @@ const struct field detect_fields[] = {
     DURATION("lagging_window", policy.lagging_window_ns, 100 * NS_PER_MS, 60 * NS_PER_S, "1s"),
     DURATION("lagging_hold", policy.lagging_hold_ns, NS_PER_MS, 600 * NS_PER_S, "1s"),
     DURATION("key_life", policy.key_life_ns, NS_PER_S, 24 * 3600 * NS_PER_S, "60m"),
+    {.key = "rest_witness", .read = read_boolean, .offset = AT(rest_witness), .example = "true"},
     DURATION("key_expiring", policy.key_expiring_ns, NS_PER_MS, 24 * 3600 * NS_PER_S, "25m"),
     {.key = NULL},
 };

@@ -136,6 +136,9 @@ int control_create(const struct control_setup *setup,
     if (result == 0) {
         result = orders_init(control);
     }
+    if (result == 0) {
+        result = witness_init(control);
+    }
     if (result != 0) {
         control_destroy(control);
         return result;
@@ -192,6 +195,7 @@ void control_destroy(struct control *control)
     }
     listen_key_wipe(&control->key);
     command_socket_close(control->commands);
+    witness_destroy(control->witness);
     free(control->state_file);
     explicit_bzero(control->api_key, sizeof(control->api_key));
     free(control->lines);
@@ -282,6 +286,7 @@ void *control_run(void *user)
             command_socket_serve(control->commands, &control->polls[control->line_count + 1U], now);
         }
         orders_step(control, now);
+        witness_step(control, now);
         rest_is_busy = rest_service(control->rest, now);
     }
     return NULL;

@@ -6,6 +6,7 @@
 #ifndef FLATLINE_SENTINEL_CONTROL_H
 #define FLATLINE_SENTINEL_CONTROL_H
 
+#include "core/publisher.h"
 #include "core/ring.h"
 #include "sentinel/advice_queue.h"
 #include "sentinel/config.h"
@@ -27,6 +28,7 @@ struct control_setup {
     struct text_queue *log;        /* lines for the operator */
     struct text_queue *errors;     /* texts for the distinct-error log */
     struct words *words;
+    const struct publisher *publisher; /* for its lease words; NULL: REST is asked for no books */
     void (*poke_ingest)(void *user);
     void *poke_user;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * control_private.h - what the files of the control thread share: control.c (loop), control_line.c
- * (connections), control_user.c (listenKey), control_time.c (anchors), control_advice.c (commands).
+ * (connections), control_user.c (listenKey), control_time.c (anchors), control_advice.c (commands),
+ * control_witness.c (REST as a slow witness).
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 #define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
@@ -88,6 +89,7 @@ struct control {
     char *state_file;
     char boot[ADVICE_BOOT_BYTES];
     struct command_socket *commands; /* NULL: none */
+    struct control_witness *witness; /* NULL: REST is not asked for books */
 };
 
 /* control.c */
@@ -129,5 +131,10 @@ void orders_on_refused(void *user, const struct command_caller *caller);
 /* control_time.c */
 void time_init(struct control_venue *venue, uint64_t now_mono_ns);
 void time_step(struct control_venue *venue, uint64_t now_mono_ns);
+
+/* control_witness.c */
+int witness_init(struct control *control);
+void witness_destroy(struct control_witness *witness);
+void witness_step(struct control *control, uint64_t now_mono_ns);
 
 #endif

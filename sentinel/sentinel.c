@@ -279,6 +279,7 @@ control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_
                                         .log = &sentinel->log,
                                         .errors = &sentinel->errors,
                                         .words = &sentinel->words,
+                                        .publisher = sentinel->publisher,
                                         .poke_ingest = poke_ingest,
                                         .poke_user = sentinel->ingest};
     return control_create(&setup, &sentinel->control, error_text, error_text_bytes);

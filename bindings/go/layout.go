@@ -301,6 +301,8 @@ const (
 	FaultEngineGone    Fault = 21
 	FaultReportOverdue Fault = 22
 	FaultEngineQuoting Fault = 23
+	FaultMaintenance   Fault = 24
+	FaultHalted        Fault = 25
 )
 
 var faultNames = [...]string{
@@ -328,6 +330,8 @@ var faultNames = [...]string{
 	21: "ENGINE_GONE",
 	22: "REPORT_OVERDUE",
 	23: "ENGINE_QUOTING",
+	24: "MAINTENANCE",
+	25: "HALTED",
 }
 
 // Lease is the words of a stream's lease line, each meaningful by itself.

@@ -232,6 +232,8 @@ class Fault(enum.IntEnum):
     ENGINE_GONE = 21
     REPORT_OVERDUE = 22
     ENGINE_QUOTING = 23
+    MAINTENANCE = 24
+    HALTED = 25
 
 
 _LEASE_FIELDS = (

@@ -170,8 +170,10 @@
     K(20, ENGINE_STALLED, "ENGINE_STALLED", "beat_age_ns", "limit_ns", "interval_ns", "worker_state", "process", "restarts")                                 \
     K(21, ENGINE_GONE, "ENGINE_GONE", "pid", "beat_age_ns", "workers", "", "", "")                                       \
     K(22, REPORT_OVERDUE, "REPORT_OVERDUE", "waited_ns", "limit_ns", "p999_ns", "samples", "late_in_row", "waiting") \
-    K(23, ENGINE_QUOTING, "ENGINE_QUOTING", "closed_ns", "seen_after_ns", "exposure_ns", "", "", "")
-#define FLATLINE_FAULT_COUNT 24U
+    K(23, ENGINE_QUOTING, "ENGINE_QUOTING", "closed_ns", "seen_after_ns", "exposure_ns", "", "", "") \
+    K(24, MAINTENANCE, "MAINTENANCE", "", "", "", "", "", "")                                       \
+    K(25, HALTED, "HALTED", "", "", "", "", "", "")
+#define FLATLINE_FAULT_COUNT 26U
 
 #define FLATLINE_ENUM_STATE(number, name, text) FLATLINE_STATE_##name = number,
 #define FLATLINE_ENUM_VENUE(number, name, text) FLATLINE_VENUE_##name = number,

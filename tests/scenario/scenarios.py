@@ -315,6 +315,37 @@ def each_trouble_of_an_engine_is_found_by_its_name(bin_dir, keep):
     return complaints
 
 
+def what_the_venue_says_of_itself_is_told_and_touches_no_lease(bin_dir, keep):
+    """Maintenance on the status page; a symbol that the list calls halted, asked for because its book is quiet."""
+    complaints = []
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        lab.start_sentinel(lab.write_config(f"streams:\n  - {SPOT_BOOK}\n  - {SPOT_BBO}", ["binance-spot"]))
+        watch = lab.watch()
+        lab.wait_fresh()
+        steps = (
+            ("maintenance binance-spot", "unmaintenance binance-spot", "MAINTENANCE", "venue", "system_maintenance"),
+            ("halt binance-spot/BTCUSDT/*", "unhalt binance-spot/BTCUSDT/*", "HALTED", "stream", "BREAK"),
+        )
+        for begin, end, kind, scope, word in steps:
+            # The quiet market is what makes anybody ask.
+            since_ns = lab.command("rate BTCUSDT 0")
+            lab.command(begin)
+            found = watch.wait(lambda r, kind=kind: r["type"] == "fault" and r["kind"] == kind, since_ns, 30)
+            if not found or found["scope"] != scope or found["text"] != word:
+                complaints.append(f"{kind}: {found}")
+            lab.command(end)
+            if not watch.wait(lambda r, kind=kind: r["type"] == "clear" and r["kind"] == kind, since_ns, 40):
+                complaints.append(f"{kind} does not end")
+            lab.command("rate BTCUSDT 50")
+            lab.wait_fresh()
+            others = {r["kind"] for r in faults_since(watch, since_ns)} - {kind, "SELF_STALL"}
+            revoked = {r["stream"] for r in watch.since(since_ns) if r["type"] == "lapse" and r["revoked_by"]}
+            complaints += [f"{kind}, too: {others} {revoked}"] if others or revoked else []
+            time.sleep(5)  # a book that was well for so long is asked at once when it falls silent again
+    return complaints
+
+
 def counter(lab, name):
     """A counter of the segment by its name, from `flatline dump`."""
     found = re.search(rf"name {name}\n\s*value (\d+)", lab.flatline("dump")[1])
@@ -698,6 +729,7 @@ SPECIAL = (
     wrong_route_is_refused_at_load,
     killed_sentinel_closes_every_gate_by_time_alone,
     rest_out_of_reach_leases_unanchored_after_ten_seconds,
+    what_the_venue_says_of_itself_is_told_and_touches_no_lease,
     refused_with_429_a_venue_is_left_alone_and_the_others_are_not,
     connections_cut_at_once_are_not_made_faster_than_a_tenth_of_the_budget,
     a_thread_stopped_alone_accuses_itself_and_loses_no_frame,

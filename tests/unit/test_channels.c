@@ -376,6 +376,29 @@ static void implausible_symbols_come_with_a_better_one(void **state)
     }
 }
 
+static void rest_is_asked_for_books_and_symbols_by_path(void **state)
+{
+    char path[192];
+    (void)state;
+    assert_true(book_path(SPOT, span_of("BTCUSDT"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/api/v3/depth?symbol=BTCUSDT&limit=5");
+    assert_true(book_path(COINM, span_of("BTCUSD_PERP"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/dapi/v1/depth?symbol=BTCUSD_PERP&limit=5");
+    assert_true(book_path(OKX, span_of("BTC-USDT"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/api/v5/market/books?instId=BTC-USDT&sz=1");
+    assert_true(listing_path(SPOT, span_of("BTCUSDT"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/api/v3/exchangeInfo?symbol=BTCUSDT");
+    assert_true(listing_path(USDM, span_of("BTCUSDT"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/fapi/v1/exchangeInfo");
+    assert_true(listing_path(OKX, span_of("BTC-USD-261225"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/api/v5/public/instruments?instType=FUTURES&instId=BTC-USD-261225");
+    assert_true(listing_path(OKX, span_of("BTC-USDT-SWAP"), path, sizeof(path)) > 0);
+    assert_string_equal(path, "/api/v5/public/instruments?instType=SWAP&instId=BTC-USDT-SWAP");
+    assert_int_equal(book_path(OKX, span_of("A&sz=400"), path, sizeof(path)), -EINVAL);
+    assert_int_equal(book_path(SPOT, span_of(""), path, sizeof(path)), -EINVAL);
+    assert_int_equal(listing_path(SPOT, span_of("BTCUSDT"), path, 10), -ENOSPC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +413,7 @@ int main(void)
         cmocka_unit_test(names_of_another_venue_and_accounts_are_not_subscribed_to),
         cmocka_unit_test(only_binance_lists_its_subscriptions),
         cmocka_unit_test(implausible_symbols_come_with_a_better_one),
+        cmocka_unit_test(rest_is_asked_for_books_and_symbols_by_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
