@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""May I quote? Reads what flatline publishes, from Python: one file, the standard library alone.
+"""May I quote? Reads what flatline publishes, and tells what the engine sees, from Python: one file, the
+standard library alone.
 
     import flatline
 
     gate = flatline.attach().gate("okx/BTC-USDT")
-    while gate.look():
-        quote()
+    with flatline.engine("mm1") as engine, engine.worker("quoter", 0.1) as quoter:
+        while gate.look():
+            quoter.beat()
+            quote()
 
 A *stream* is fresh while now is before its lease and before the end of the sentinel's own
 promise. A *gate* is fresh while all its streams are. Not fresh is never an exception: what cannot
@@ -18,19 +21,24 @@ after a restart of the sentinel moves to the new segment in one step.
 How it reads: the segment is mapped read-only and seen as 64-bit words, `memoryview.cast("Q")`,
 whose items CPython loads whole; `struct` may take a word byte by byte and is not used. Slots are
 copied by their sequence, a bounded number of times. That loads stay in program order is x86-64's
-promise, which a snapshot leans on; a look does not. docs/SHARED-MEMORY.md is the format.
+promise, which a snapshot leans on; a look does not. docs/SHARED-MEMORY.md is the format. The engine's
+own file (class Engine, docs/ENGINE.md) is written in the same way, word by word.
 """
 import collections
+import contextlib
 import enum
 import errno
 import mmap
 import os
+import re
 import stat
 import threading
 import time
 
 __all__ = ["attach", "Reader", "Stream", "Gate", "Snapshot", "Detail", "Lease",
-           "Error", "UnknownName", "Code", "Why", "State", "Fault", "monotonic_ns"]
+           "Advice", "Error", "UnknownName", "Code", "Why", "State", "Fault", "monotonic_ns",
+           "engine", "Engine", "EngineStream", "Worker", "WorkerState", "Instrument", "Counter", "Gauge",
+           "Latency", "Orders", "Key", "EngineGate", "EngineAdvice", "fingerprint"]
 
 monotonic_ns = time.monotonic_ns
 
@@ -49,7 +57,7 @@ class _Meant(enum.IntEnum):
         return self
 
 
-# ---- made by bindings/generate.py from docs/layout.json: begin ----
+# ---- made by bindings/generate.py from docs/layout.json and docs/engine_layout.json: begin ----
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
@@ -267,7 +275,107 @@ _DETAIL_FIELDS = (
     "unproven",
 )
 _DETAIL_SIGNED = (3, 5, 6)
-# ---- made by bindings/generate.py from docs/layout.json: end ----
+
+# An engine's file: docs/ENGINE.md. Places are in words of 64 bits from the start of their record.
+_ENGINE_MAGIC = 0x454e49474e454c46
+_ENGINE_MAJOR = 1
+_ENGINE_MINOR = 0
+_ENGINE_LAYOUT_HASH = 0x26a0d83402703531
+_ENGINE_INFIX = ".engine."
+_ENGINE_PAIRS = 64
+_ENGINE_SLOTS_MAX = 1024
+_ENGINE_FILE_MAX_BYTES = 16777216
+_ENGINE_INTERVAL_MAX_NS = 3600000000000
+_ENGINE_NAME_BYTES = 32
+_ENGINE_HEADER_WORDS = 64
+_ENGINE_HEADER_MAGIC = 0
+_ENGINE_HEADER_MAJOR = 1
+_ENGINE_HEADER_MINOR = 2
+_ENGINE_HEADER_FILE_BYTES = 3
+_ENGINE_HEADER_LAYOUT_HASH = 4
+_ENGINE_HEADER_PID = 5
+_ENGINE_HEADER_START_TICKS = 6
+_ENGINE_HEADER_PID_NAMESPACE = 7
+_ENGINE_HEADER_CREATED_MONO_NS = 8
+_ENGINE_HEADER_CREATED_WALL_NS = 9
+_ENGINE_HEADER_SLOTS_OFFSET = 10
+_ENGINE_HEADER_SLOTS_MAX = 11
+_ENGINE_HEADER_DATA_OFFSET = 12
+_ENGINE_HEADER_NAME = 13
+_ENGINE_HEADER_SLOT_COUNT = 32
+_ENGINE_HEADER_REFUSED = 33
+_ENGINE_HEADER_GOODBYE_MONO_NS = 48
+_ENGINE_SLOT_WORDS = 16
+_ENGINE_SLOT_NAME = 0
+_ENGINE_SLOT_KIND = 8
+_ENGINE_SLOT_OFFSET_BYTES = 9
+_ENGINE_SLOT_LENGTH_BYTES = 10
+_ENGINE_SLOT_PARAMETER = 11
+_ENGINE_ECHO_WORDS = 16
+_ENGINE_ECHO_LAST_ID = 0
+_ENGINE_ECHO_RECV_MONO_NS = 1
+_ENGINE_WORKER_WORDS = 32
+_ENGINE_WORKER_BEAT_MONO_NS = 0
+_ENGINE_WORKER_STATE = 1
+_ENGINE_WORKER_RESTARTS = 2
+_ENGINE_WORKER_ERRORS = 3
+_ENGINE_WORKER_CHANGED_MONO_NS = 4
+_ENGINE_WORKER_ERROR_TEXT = 16
+_ENGINE_INSTRUMENT_WORDS = 16
+_ENGINE_INSTRUMENT_BID_E8 = 0
+_ENGINE_INSTRUMENT_ASK_E8 = 1
+_ENGINE_INSTRUMENT_QUOTED_MONO_NS = 2
+_ENGINE_INSTRUMENT_ACTION_MONO_NS = 3
+_ENGINE_INSTRUMENT_ACTIVE_ORDERS = 4
+_ENGINE_INSTRUMENT_POSITION_E8 = 5
+_ENGINE_INSTRUMENT_PNL_E8 = 6
+_ENGINE_NUMBER_WORDS = 16
+_ENGINE_NUMBER_VALUE = 0
+_ENGINE_NUMBER_SET_MONO_NS = 1
+_ENGINE_LATENCY_WORDS = 16
+_ENGINE_LATENCY_TOTAL = 0
+_ENGINE_LATENCY_MAX_NS = 1
+_ENGINE_LATENCY_UNIT_NS = 2
+_ENGINE_LATENCY_SUB_BUCKET_BITS = 3
+_ENGINE_LATENCY_BUCKET_COUNT = 4
+_ENGINE_ORDERS_WORDS = 144
+_ENGINE_ORDERS_SENT_COUNT = 0
+_ENGINE_ORDERS_SENT_MONO_NS = 16
+_ENGINE_ORDERS_SEEN_MONO_NS = 80
+_ENGINE_KEY_WORDS = 16
+_ENGINE_KEY_EXTENDED_MONO_NS = 0
+_ENGINE_KEY_FAILURES = 1
+_ENGINE_KEY_FINGERPRINT = 2
+_ENGINE_KEY_PROVEN_MONO_NS = 3
+_ENGINE_GATE_WORDS = 16
+_ENGINE_GATE_QUOTING = 0
+_ENGINE_GATE_SEEN_CLOSED_MONO_NS = 1
+_ENGINE_GATE_PULLED_MONO_NS = 2
+_ENGINE_GATE_SEEN_OPEN_MONO_NS = 3
+_ENGINE_ADVICE_WORDS = 16
+_ENGINE_ADVICE_SEQUENCE = 0
+_ENGINE_ADVICE_ACKNOWLEDGED_MONO_NS = 1
+_KIND_NONE = 0
+_KIND_STREAM = 1
+_KIND_WORKER = 2
+_KIND_INSTRUMENT = 3
+_KIND_COUNTER = 4
+_KIND_GAUGE = 5
+_KIND_LATENCY = 6
+_KIND_ORDERS = 7
+_KIND_KEY = 8
+_KIND_GATE = 9
+_KIND_ADVICE = 10
+
+
+class WorkerState(enum.IntEnum):
+    """What a worker last said of itself."""
+
+    IDLE = 0
+    RUNNING = 1
+    EXITED = 2
+    PANICKED = 3
+# ---- made by bindings/generate.py: end ----
 
 _ALIVE_UNTIL = _HEADER_ALIVE_UNTIL_MONO_NS // 8
 _STATE = _HEADER_STATE // 8
@@ -811,3 +919,515 @@ def _nearest(asked, names):
         if edits < least:
             nearest, least = name, edits
     return nearest
+
+
+# ---- what an engine tells of itself -----------------------------------------
+
+_SLOTS_DEFAULT = 256
+_DATA_DEFAULT = 512 << 10
+_LINE_BYTES = 128
+_LATENCY_BITS = 8  # two digits
+_LATENCY_UNIT_NS = 512  # the power of two below 1 us
+_LATENCY_MAX_NS = 3600 * 10**9
+_ENGINE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def engine(name, segment=None, **options):
+    """The Engine of this name, beside the segment: see there."""
+    return Engine(name, segment, **options)
+
+
+class Engine:
+    """What an engine tells of itself, in a file of its own beside the sentinel's segment, which need
+    not be there yet: it beats, echoes the ids it has applied, counts, says when its quotes were gone.
+
+        with flatline.engine("mm1") as engine, engine.worker("quoter", 0.1) as quoter:
+            book = engine.stream("binance-usdm/BTCUSDT/depth@100ms")
+            for update in updates:
+                quoter.beat()
+                book.echo(update["u"], received_ns)
+
+    Leaving the block, or close(), says goodbye and removes the file; leaving it by an exception does
+    neither: who ends without goodbye is ENGINE_GONE.
+
+    name: 1 to 31 of A-Z a-z 0-9 _ -. Options: slots_max (256) and data_bytes (512 KiB), room for
+    records; mode (0o640), the sentinel must be able to read; group, a gid the file is given to. Raises
+    Error: INVALID, IN_USE (a live process writes the file of this name), PERMISSION, SYSTEM.
+
+    Records are declared by name, from any thread. A declaration that fails still gives a record, one
+    that nobody reads, and `error` is the first failure: the engine's facts are never a reason for the
+    engine to stop. A record is for one thread at a time; of Orders, who sends and who receives may be
+    two. After os.fork() the child must not write: the records are the parent's.
+    """
+
+    def __init__(self, name, segment=None, *, slots_max=_SLOTS_DEFAULT, data_bytes=_DATA_DEFAULT, mode=0o640, group=None):
+        self.path = _engine_path(name, segment)
+        self.error = None
+        self._lock = threading.Lock()
+        self._known = {}
+        self._data_at = _ENGINE_HEADER_WORDS * 8 + slots_max * _ENGINE_SLOT_WORDS * 8
+        self._slots_max = slots_max
+        self._slots = 0
+        size = self._data_at + _line_up(data_bytes)
+        if not 0 < slots_max <= _ENGINE_SLOTS_MAX or data_bytes <= 0 or size > _ENGINE_FILE_MAX_BYTES:
+            raise Error(Code.INVALID, self.path)
+        if _is_in_use(self.path):
+            raise Error(Code.IN_USE, self.path)
+        try:
+            self._words = self._publish(name, size, mode, group)
+        except OSError as failure:
+            refused = failure.errno in (errno.EACCES, errno.EPERM)
+            raise Error(Code.PERMISSION if refused else Code.SYSTEM, self.path) from failure
+        self._small_end, self._large_begin = self._data_at, size
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None or not issubclass(kind, Exception):
+            self.close()
+
+    def close(self):
+        """Says goodbye and removes the file. What is written to its records afterwards goes nowhere."""
+        words = self._words
+        if words[_ENGINE_HEADER_PID] != os.getpid():
+            return  # a forked child: the file is its parent's
+        words[_ENGINE_HEADER_GOODBYE_MONO_NS] = monotonic_ns()
+        ours = (_ENGINE_HEADER_PID, _ENGINE_HEADER_CREATED_MONO_NS)
+        named = _engine_header(self.path)
+        if named is not None and all(named[at] == words[at] for at in ours):
+            os.unlink(self.path)
+
+    def stream(self, name):
+        """The EngineStream of a stream, by its full name as the sentinel calls it."""
+        return EngineStream(self._declare(_KIND_STREAM, name, _ENGINE_ECHO_WORDS))
+
+    def own_id(self, stream):
+        """The newest id echoed of a stream, for Gate.bind(): gate.bind(engine.own_id)."""
+        at = self._known.get((_KIND_STREAM, stream))
+        return self.stream(stream).last_id if at is None else self._words[at // 8 + _ENGINE_ECHO_LAST_ID]
+
+    def worker(self, name, interval):
+        """A Worker that promises to beat at least once each interval, in seconds, an hour at most."""
+        interval_ns = round(interval * 1e9)
+        is_sane = 0 < interval_ns <= _ENGINE_INTERVAL_MAX_NS
+        return Worker(self._declare(_KIND_WORKER, name, _ENGINE_WORKER_WORDS, interval_ns, is_sane))
+
+    def instrument(self, name):
+        """The Instrument of this name."""
+        return Instrument(self._declare(_KIND_INSTRUMENT, name, _ENGINE_INSTRUMENT_WORDS))
+
+    def counter(self, name):
+        """A Counter: a number that only grows."""
+        return Counter(self._declare(_KIND_COUNTER, name, _ENGINE_NUMBER_WORDS))
+
+    def gauge(self, name):
+        """A Gauge: a number that comes and goes."""
+        return Gauge(self._declare(_KIND_GAUGE, name, _ENGINE_NUMBER_WORDS))
+
+    def latency(self, name, longest):
+        """A Latency up to `longest`, in seconds (beyond: its last bucket); an hour at most."""
+        max_ns = round(longest * 1e9)
+        is_sane = _LATENCY_UNIT_NS <= max_ns <= _LATENCY_MAX_NS
+        buckets = _latency_bucket(max_ns) + 1 if is_sane else 1
+        return Latency(self._declare(_KIND_LATENCY, name, _ENGINE_LATENCY_WORDS + buckets, max_ns, is_sane))
+
+    def orders(self, name):
+        """Orders: the pairs of orders sent and reports seen."""
+        return Orders(self._declare(_KIND_ORDERS, name, _ENGINE_ORDERS_WORDS))
+
+    def key(self, name):
+        """The Key of an account, by the full name of its stream."""
+        return Key(self._declare(_KIND_KEY, name, _ENGINE_KEY_WORDS))
+
+    def gate(self, name):
+        """The EngineGate of a gate, by its name."""
+        return EngineGate(self._declare(_KIND_GATE, name, _ENGINE_GATE_WORDS))
+
+    def advice(self, name):
+        """The EngineAdvice of an advice word, by its name."""
+        return EngineAdvice(self._declare(_KIND_ADVICE, name, _ENGINE_ADVICE_WORDS))
+
+    def _publish(self, name, size, mode, group):
+        """Builds the file under a temporary name, magic last, and renames it into place."""
+        temporary = f"{self.path}.{os.getpid()}.tmp"
+        try:
+            words = _map_new(temporary, size, mode, group)
+            self._fill_header(words, name, size)
+            os.rename(temporary, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        return words
+
+    def _fill_header(self, words, name, size):
+        pid = os.getpid()
+        fields = {
+            _ENGINE_HEADER_MAJOR: _ENGINE_MAJOR, _ENGINE_HEADER_MINOR: _ENGINE_MINOR, _ENGINE_HEADER_FILE_BYTES: size,
+            _ENGINE_HEADER_LAYOUT_HASH: _signed(_ENGINE_LAYOUT_HASH), _ENGINE_HEADER_PID: pid,
+            _ENGINE_HEADER_START_TICKS: _process_stat(pid)[2], _ENGINE_HEADER_PID_NAMESPACE: _pid_namespace(),
+            _ENGINE_HEADER_CREATED_MONO_NS: monotonic_ns(), _ENGINE_HEADER_CREATED_WALL_NS: time.time_ns(),
+            _ENGINE_HEADER_SLOTS_OFFSET: _ENGINE_HEADER_WORDS * 8, _ENGINE_HEADER_SLOTS_MAX: self._slots_max,
+            _ENGINE_HEADER_DATA_OFFSET: self._data_at,
+        }
+        for at, value in fields.items():
+            words[at] = value
+        _store_text(words, _ENGINE_HEADER_NAME, name.encode(), _ENGINE_NAME_BYTES)
+        words[_ENGINE_HEADER_MAGIC] = _ENGINE_MAGIC  # last: who finds the magic finds the header
+
+    def _declare(self, kind, name, length, parameter=0, is_sane=True):
+        """The words of the record of this kind and name; of one in no file if it cannot be had."""
+        encoded = os.fsencode(name)
+        is_plain = 0 < len(encoded) < _NAME_BYTES and min(encoded) >= 0x20 and 0x7f not in encoded
+        code = None if is_sane and is_plain else Code.INVALID
+        with self._lock:
+            at = self._known.get((kind, name))
+            if code is None and at is None:
+                at = self._add_slot(kind, encoded, length, parameter)
+                code = Code.NO_MEMORY if at is None else None
+            if code is not None:
+                self.error = self.error or Error(code, name)
+                return memoryview(bytearray(length * 8)).cast("q")
+            self._known[kind, name] = at
+        return self._words[at // 8:at // 8 + length]
+
+    def _add_slot(self, kind, name, length, parameter):
+        """Fills the next slot; where its record is, in bytes, or None: no slot or room left."""
+        words, size = self._words, _line_up(length * 8)
+        if self._slots >= self._slots_max or self._large_begin - self._small_end < size:
+            words[_ENGINE_HEADER_REFUSED] += 1
+            return None
+        at = self._small_end
+        if kind == _KIND_LATENCY:  # short records lie together, to be read in one piece; long ones apart
+            at = self._large_begin = self._large_begin - size
+            words[at // 8 + _ENGINE_LATENCY_UNIT_NS] = _LATENCY_UNIT_NS
+            words[at // 8 + _ENGINE_LATENCY_SUB_BUCKET_BITS] = _LATENCY_BITS
+            words[at // 8 + _ENGINE_LATENCY_BUCKET_COUNT] = length - _ENGINE_LATENCY_WORDS
+        else:
+            self._small_end += size
+        slot = _ENGINE_HEADER_WORDS + self._slots * _ENGINE_SLOT_WORDS
+        _store_text(words, slot + _ENGINE_SLOT_NAME, name, _NAME_BYTES)
+        words[slot + _ENGINE_SLOT_OFFSET_BYTES] = at
+        words[slot + _ENGINE_SLOT_LENGTH_BYTES] = size
+        words[slot + _ENGINE_SLOT_PARAMETER] = parameter
+        words[slot + _ENGINE_SLOT_KIND] = kind  # last: the slot is whole before it counts
+        self._slots += 1
+        words[_ENGINE_HEADER_SLOT_COUNT] = self._slots
+        return at
+
+
+def fingerprint(key):
+    """Tells one listenKey from another, and nothing else of it: FNV-1a."""
+    found = 0xcbf29ce484222325
+    for byte in os.fsencode(key):
+        found = (found ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return found
+
+
+class _Record:
+    """Words of the file, each stored whole. Times default to now."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words):
+        self._words = words
+
+
+class EngineStream(_Record):
+    """The engine's echo of one stream."""
+
+    __slots__ = ()
+
+    def echo(self, last_id, recv_ns):
+        """The newest id applied, and when it was received."""
+        words = self._words
+        words[_ENGINE_ECHO_RECV_MONO_NS] = recv_ns
+        words[_ENGINE_ECHO_LAST_ID] = last_id
+
+    @property
+    def last_id(self):
+        """The id echoed last; 0 = none yet."""
+        return self._words[_ENGINE_ECHO_LAST_ID]
+
+
+class Worker(_Record):
+    """A thread, task or loop that owes beats while it runs. As a context manager it runs from the start
+    of the block to its end: an Exception is a panic, anything else an exit in order; after an end the
+    next block is a restart."""
+
+    __slots__ = ()
+
+    def __enter__(self):
+        ended = self.state in (WorkerState.EXITED, WorkerState.PANICKED)
+        self.restart() if ended else self.beat()
+        return self
+
+    def __exit__(self, kind, value, _trace):
+        if kind is not None and issubclass(kind, Exception):
+            self.panic(f"{kind.__name__}: {value}")
+        else:
+            self.exit()
+
+    def beat(self, now_ns=None):
+        """"I am alive", at least once each declared interval; makes an idle worker a running one."""
+        words = self._words
+        words[_ENGINE_WORKER_BEAT_MONO_NS] = now = monotonic_ns() if now_ns is None else now_ns
+        if words[_ENGINE_WORKER_STATE] != 1:  # WorkerState.RUNNING
+            words[_ENGINE_WORKER_CHANGED_MONO_NS] = now
+            words[_ENGINE_WORKER_STATE] = WorkerState.RUNNING
+
+    def idle(self, now_ns=None):
+        """Waits for work and owes no beat until the next one."""
+        self._change(WorkerState.IDLE, now_ns)
+
+    def exit(self, now_ns=None):
+        """Ends in order."""
+        self._change(WorkerState.EXITED, now_ns)
+
+    def restart(self, now_ns=None):
+        """Begins again after an end."""
+        self._words[_ENGINE_WORKER_RESTARTS] += 1
+        self._change(WorkerState.RUNNING, now_ns)
+
+    def error(self, text):
+        """Notes an error, cut to 95 bytes; the worker goes on."""
+        _store_text(self._words, _ENGINE_WORKER_ERROR_TEXT, os.fsencode(text).partition(b"\0")[0], 96)
+        self._words[_ENGINE_WORKER_ERRORS] += 1
+
+    def panic(self, text, now_ns=None):
+        """Ends by an error: the fault follows within milliseconds."""
+        self.error(text)
+        self._change(WorkerState.PANICKED, now_ns)
+
+    @property
+    def state(self):
+        """The WorkerState it last told."""
+        return WorkerState(self._words[_ENGINE_WORKER_STATE])
+
+    def _change(self, state, now_ns):
+        words = self._words
+        now = monotonic_ns() if now_ns is None else now_ns
+        words[_ENGINE_WORKER_BEAT_MONO_NS] = now
+        words[_ENGINE_WORKER_CHANGED_MONO_NS] = now
+        words[_ENGINE_WORKER_STATE] = state
+
+
+class Instrument(_Record):
+    """What stands in the market for one instrument. Prices, quantities and money are units of 1e-8."""
+
+    __slots__ = ()
+
+    def quote(self, bid_e8, ask_e8, now_ns=None):
+        """What stands in the market now; 0 = no quote on that side."""
+        words = self._words
+        words[_ENGINE_INSTRUMENT_BID_E8] = bid_e8
+        words[_ENGINE_INSTRUMENT_ASK_E8] = ask_e8
+        words[_ENGINE_INSTRUMENT_QUOTED_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+    def order_action(self, active_orders, now_ns=None):
+        """An order was placed, changed or cancelled; how many stand now."""
+        words = self._words
+        words[_ENGINE_INSTRUMENT_ACTIVE_ORDERS] = active_orders
+        words[_ENGINE_INSTRUMENT_ACTION_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+    def position(self, position_e8, pnl_e8):
+        """What is held, and what it has made."""
+        self._words[_ENGINE_INSTRUMENT_POSITION_E8] = position_e8
+        self._words[_ENGINE_INSTRUMENT_PNL_E8] = pnl_e8
+
+
+class Counter(_Record):
+    """A number that only grows."""
+
+    __slots__ = ()
+
+    def add(self, by=1):
+        """Adds to it."""
+        self._words[_ENGINE_NUMBER_VALUE] += by
+
+
+class Gauge(_Record):
+    """A number that comes and goes."""
+
+    __slots__ = ()
+
+    def set(self, value, now_ns=None):
+        """Sets it."""
+        self._words[_ENGINE_NUMBER_VALUE] = value
+        self._words[_ENGINE_NUMBER_SET_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+
+class Latency(_Record):
+    """A histogram of durations, two digits, 1 us and above."""
+
+    __slots__ = ()
+
+    def record(self, took_ns):
+        """Counts one duration."""
+        words = self._words
+        words[min(_ENGINE_LATENCY_WORDS + _latency_bucket(took_ns), len(words) - 1)] += 1
+        words[_ENGINE_LATENCY_TOTAL] += 1
+        if took_ns > words[_ENGINE_LATENCY_MAX_NS]:
+            words[_ENGINE_LATENCY_MAX_NS] = took_ns
+
+
+class Orders(_Record):
+    """Orders sent and their reports seen, 64 awaited at a time."""
+
+    __slots__ = ()
+
+    def sent(self, now_ns=None):
+        """An order goes out. Returns its number, for seen()."""
+        words = self._words
+        number = words[_ENGINE_ORDERS_SENT_COUNT]
+        words[_ENGINE_ORDERS_SENT_MONO_NS + number % _ENGINE_PAIRS] = monotonic_ns() if now_ns is None else now_ns
+        words[_ENGINE_ORDERS_SENT_COUNT] = number + 1
+        return number
+
+    def seen(self, number, now_ns=None):
+        """Its report has come: acknowledged, filled or refused, any word of the venue on it."""
+        at = _ENGINE_ORDERS_SEEN_MONO_NS + number % _ENGINE_PAIRS
+        self._words[at] = monotonic_ns() if now_ns is None else now_ns
+
+
+class Key(_Record):
+    """A listenKey that the engine extends."""
+
+    __slots__ = ()
+
+    def extended(self, fingerprint=0, now_ns=None):
+        """The engine extended it. fingerprint: fingerprint(key), or 0; never the key."""
+        self._words[_ENGINE_KEY_FINGERPRINT] = _signed(fingerprint)
+        self._words[_ENGINE_KEY_EXTENDED_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+    def proven(self, now_ns=None):
+        """The socket opened with this key has shown that it lives, by an event or the pong to a ping of
+        ours. At least every 20 s."""
+        self._words[_ENGINE_KEY_PROVEN_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+    def failed(self):
+        """An attempt to extend it failed."""
+        self._words[_ENGINE_KEY_FAILURES] += 1
+
+
+class EngineGate(_Record):
+    """What the engine made of a gate."""
+
+    __slots__ = ()
+
+    def seen(self, is_open, now_ns=None):
+        """What the engine's last look at the gate said, when it differs from the one before."""
+        at = _ENGINE_GATE_SEEN_OPEN_MONO_NS if is_open else _ENGINE_GATE_SEEN_CLOSED_MONO_NS
+        self._words[at] = monotonic_ns() if now_ns is None else now_ns
+
+    def quoting(self):
+        """Quotes that need this gate go to the market ..."""
+        self._words[_ENGINE_GATE_QUOTING] = 1
+
+    def pulled(self, now_ns=None):
+        """... and are gone from it, as the venue has confirmed."""
+        self._words[_ENGINE_GATE_QUOTING] = 0
+        self._words[_ENGINE_GATE_PULLED_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+
+
+class EngineAdvice(_Record):
+    """What the engine made of an advice word."""
+
+    __slots__ = ()
+
+    def done(self, serial, now_ns=None):
+        """Advice of this serial was acted upon."""
+        self._words[_ENGINE_ADVICE_ACKNOWLEDGED_MONO_NS] = monotonic_ns() if now_ns is None else now_ns
+        self._words[_ENGINE_ADVICE_SEQUENCE] = serial
+
+
+# ---- an engine's file -------------------------------------------------------
+
+
+def _line_up(size):
+    return -(-size // _LINE_BYTES) * _LINE_BYTES
+
+
+def _latency_bucket(took_ns):
+    units = max(took_ns, 0) // _LATENCY_UNIT_NS
+    doubling = max(units.bit_length() - _LATENCY_BITS, 0)
+    return (doubling << _LATENCY_BITS - 1) + (units >> doubling)
+
+
+def _store_text(words, at, text, size):
+    """Text into a field, cut and padded, word by word: the last byte is always 0."""
+    padded = text[:size - 1].ljust(size, b"\0")
+    for i in range(size // 8):
+        words[at + i] = int.from_bytes(padded[8 * i:8 * i + 8], "little", signed=True)
+
+
+def _engine_path(name, segment):
+    base = DEFAULT_NAME if segment is None else os.fspath(segment)
+    path = f"{base if '/' in base else f'{DEFAULT_DIRECTORY}/{base}'}{_ENGINE_INFIX}{name}"
+    is_name = len(name) < _ENGINE_NAME_BYTES and _ENGINE_NAME.fullmatch(name)
+    if not base or "\0" in base or not is_name or len(os.fsencode(path)) >= _PATH_MAX:
+        raise Error(Code.INVALID, name)
+    return path
+
+
+def _map_new(path, size, mode, group):
+    """A new file of this size, all of it allocated (a full tmpfs is an error here, no SIGBUS later), as words."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, size)
+        os.fchmod(fd, mode)
+        if group is not None:
+            os.fchown(fd, -1, group)
+        return memoryview(mmap.mmap(fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)).cast("q")
+    finally:
+        os.close(fd)
+
+
+def _engine_header(path):
+    """A copy of the words of the header of an engine's file, or None."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            head = os.pread(fd, _ENGINE_HEADER_WORDS * 8, 0)
+        finally:
+            os.close(fd)
+    except OSError:
+        return None
+    words = memoryview(head).cast("q") if len(head) == _ENGINE_HEADER_WORDS * 8 else [0]
+    return words if words[_ENGINE_HEADER_MAGIC] == _ENGINE_MAGIC else None
+
+
+def _is_in_use(path):
+    """Does a live process of this machine write the file that stands there? Pid and start time must
+    agree, in our own pid namespace."""
+    head = _engine_header(path)
+    if head is None or head[_ENGINE_HEADER_GOODBYE_MONO_NS] != 0:
+        return False
+    namespace, ticks = head[_ENGINE_HEADER_PID_NAMESPACE], head[_ENGINE_HEADER_START_TICKS]
+    if ticks == 0 or namespace == 0 or namespace != _pid_namespace():
+        return False
+    state, threads, start_ticks = _process_stat(head[_ENGINE_HEADER_PID])
+    is_running = state not in "Xx" and (state != "Z" or threads > 1)  # Z: its first thread has ended; others run
+    return is_running and start_ticks == ticks
+
+
+def _process_stat(pid):
+    """A process's state letter, threads and start time; "" of no process. The command in brackets may
+    hold anything, brackets included: fields count from the last."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return fields[0].decode(), int(fields[17]), int(fields[19])
+    except (OSError, IndexError, ValueError):
+        return "", 0, 0
+
+
+def _pid_namespace():
+    """The inode of our own, 0 if not known."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
