@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The four little programs that answer for their readers, and the segment programs beside them."""
+"""The four little programs that answer for their readers, the four that tell of their engines, and the segment programs."""
 import json
 import pathlib
 import subprocess
@@ -8,18 +8,28 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def commands(bin_dir):
+def programs(bin_dir, verb):
     """{language: command line} of those that are here; a build without Go has none of it, and says so."""
     found = {
-        "C": [str(bin_dir / "ask_c")],
-        "C++": [str(bin_dir / "ask_cpp")],
-        "Go": [str(bin_dir / "ask_go")],
-        "Python": ["/usr/bin/python3", str(HERE / "ask.py")],
+        "C": [str(bin_dir / f"{verb}_c")],
+        "C++": [str(bin_dir / f"{verb}_cpp")],
+        "Go": [str(bin_dir / f"{verb}_go")],
+        "Python": ["/usr/bin/python3", str(HERE / f"{verb}.py")],
     }
-    if not (bin_dir / "ask_go").exists():
+    if not (bin_dir / f"{verb}_go").exists():
         del found["Go"]
-        print("no Go on this machine: its reader is left out")
+        print(f"no Go on this machine: {verb}_go is left out")
     return found
+
+
+def commands(bin_dir):
+    """The readers: ask.*"""
+    return programs(bin_dir, "ask")
+
+
+def engines(bin_dir):
+    """The engines: tell.*"""
+    return programs(bin_dir, "tell")
 
 
 class Program:
