@@ -28,6 +28,7 @@ struct detector_policy detector_policy_default(void)
         .proof_interval_ns = 20 * NS_PER_S,
         .self_stall_after_ns = 50 * NS_PER_MS,
         .stall_explains_ns = 60 * NS_PER_S,
+        .unread_after_ns = 250 * NS_PER_MS,
     };
     policy.lease_on[FLATLINE_FAULT_DOWN] = LEASE_REVOKE;
     policy.lease_on[FLATLINE_FAULT_MUTE] = LEASE_REVOKE;
@@ -59,6 +60,9 @@ static bool arrays_create(struct detector *detector)
     detector->outbox = calloc(detector->outbox_size, sizeof(*detector->outbox));
     detector->engines =
         limits->engines_max > 0 ? engines_create(limits->engines_max, limits->gates_max) : NULL;
+    detector->sockets = limits->sockets_max > 0
+                            ? sockets_create(limits->sockets_max, limits->connections_max)
+                            : NULL;
     detector->changed = calloc(limits->streams_max + 1U, sizeof(*detector->changed));
     return detector->streams != NULL && detector->carriers != NULL && detector->legs != NULL &&
            detector->outbox != NULL && detector->changed != NULL &&
@@ -66,7 +70,8 @@ static bool arrays_create(struct detector *detector)
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
            deadlines_create(&detector->starts, limits->legs_max) &&
-           (limits->engines_max == 0 || detector->engines != NULL);
+           (limits->engines_max == 0 || detector->engines != NULL) &&
+           (limits->sockets_max == 0 || detector->sockets != NULL);
 }
 
 struct detector *detector_create(const struct detector_limits *limits,
@@ -97,6 +102,7 @@ void detector_destroy(struct detector *detector)
         return;
     }
     engines_destroy(detector->engines);
+    sockets_destroy(detector->sockets);
     free(detector->streams);
     free(detector->carriers);
     free(detector->legs);
@@ -356,6 +362,11 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_ENGINE_LOOKED:
     case EVENT_ENGINE_LEFT:
         engine_apply(detector, event, at_ns);
+        break;
+    case EVENT_SOCKET_FOUND:
+    case EVENT_SOCKET_SEEN:
+    case EVENT_SOCKET_GONE:
+        socket_apply(detector, event, at_ns);
         break;
     default:
         if (carrier != NULL) {

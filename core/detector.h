@@ -27,6 +27,7 @@ struct detector_limits {
     uint32_t legs_max;    /* stream x connection pairs */
     uint32_t engines_max; /* 0: none are watched */
     uint32_t gates_max;   /* that engines may speak of */
+    uint32_t sockets_max; /* connections of engines; 0: no sockets are looked at, nor our own */
 };
 
 /* What a fault does to the leases of the streams in its scope; the policy table of DESIGN
@@ -47,6 +48,8 @@ struct detector_policy {
     uint64_t self_stall_after_ns;
     /* closes 4004/4005/1008 this long after our stall are ours: 60 s */
     uint64_t stall_explains_ns;
+    /* a byte in an engine's receive queue unread for longer is ENGINE_BEHIND: 250 ms */
+    uint64_t unread_after_ns;
     uint8_t lease_on[FLATLINE_FAULT_COUNT]; /* enum lease_action by fault kind */
     /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */
     bool anchor_on_frames;

@@ -58,6 +58,14 @@ int detector_add_gate(struct detector *detector,
     return (int)engines->gate_count++;
 }
 
+const char *engine_name(const struct detector *detector, uint32_t engine)
+{
+    const struct engines *engines = detector->engines;
+    return engines != NULL && engine < engines->count && engines->all[engine].up
+               ? engines->all[engine].name
+               : "";
+}
+
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 /* Appends what there is room for. */

@@ -321,6 +321,7 @@ void carrier_down(struct detector *detector,
     }
     fault_clear(detector, &carrier->faults[CARRIER_NOTICE], at_ns);
     carrier->notice_due_ns = DEADLINE_NEVER;
+    socket_ended(detector, carrier, at_ns);
     carrier_restart(detector, carrier, CARRIER_GONE);
     if (event->link.how != LINK_END_LOCAL) {
         down_raise(detector, carrier, &event->link, at_ns);

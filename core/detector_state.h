@@ -13,6 +13,7 @@
  *     detector_user.c   account streams and their keys
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
  *     detector_venue.c  what a venue says of itself
+ *     detector_socket.c what the kernel says of connections, the engines' and our own
  *     detector_tick.c   watermarks and the verdicts that time alone passes
  *
  * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or
@@ -61,6 +62,8 @@ enum carrier_fault {
     CARRIER_START,
     CARRIER_INVENTORY,
     CARRIER_LAGGING,
+    CARRIER_HALF_OPEN,
+    CARRIER_BACKLOG,
     CARRIER_FAULTS
 };
 
@@ -177,6 +180,7 @@ struct detector {
     struct fault stall;
     struct fault maintenance[DETECTOR_VENUES];
     struct engines *engines; /* NULL: none are watched */
+    struct sockets *sockets; /* NULL: none are looked at */
 
     struct finding *outbox;
     uint32_t outbox_size;
@@ -325,6 +329,15 @@ void symbol_status_apply(struct detector *detector, const struct event *event, u
 struct engines *engines_create(uint32_t engines_max, uint32_t gates_max);
 void engines_destroy(struct engines *engines);
 void engine_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+
+/* The name an engine gave itself; empty where it is not up. */
+const char *engine_name(const struct detector *detector, uint32_t engine);
+
+/* detector_socket.c */
+struct sockets *sockets_create(uint32_t sockets_max, uint32_t connections_max);
+void sockets_destroy(struct sockets *sockets);
+void socket_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void socket_ended(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 
 /* detector_tick.c */
 uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);

@@ -78,6 +78,12 @@ enum event_kind {
      * it. code = enum flatline_engine_life, word = goodbye, more[0] = pid */
     EVENT_ENGINE_LOOKED,
     EVENT_ENGINE_LEFT, /* its file was removed */
+    /* from the socket watch: what the kernel says of a connection, by a look begun at recv_mono_ns.
+     * No event of these names a connection in the field above: they come by a ring of their own, and
+     * must not move the clock of what ingest tells */
+    EVENT_SOCKET_FOUND, /* found.*: a connection of an engine */
+    EVENT_SOCKET_SEEN,  /* socket.* */
+    EVENT_SOCKET_GONE,  /* socket.place: it ended, or is no business of ours any more */
     EVENT_KIND_COUNT
 };
 
@@ -157,6 +163,37 @@ struct event_engine {
     };
 };
 
+#define EVENT_FOUND_NAME_BYTES 32
+
+/* A connection of an engine, in the place by which it is spoken of from now on. */
+struct event_found {
+    uint16_t place;
+    uint16_t engine; /* whose segment names the process; EVENT_NO_ENGINE: the configuration does */
+    uint32_t venue;  /* enum flatline_venue; EVENT_NO_VENUE: not known */
+    uint64_t reserved;
+    char name[EVENT_FOUND_NAME_BYTES]; /* `quoter:51234`; of an engine with a segment `:51234` */
+};
+
+#define EVENT_NO_ENGINE UINT16_MAX
+#define EVENT_NO_VENUE  UINT32_MAX
+
+/* One look at one TCP connection. */
+struct event_socket {
+    uint16_t place;      /* of an engine's connection; of ours the slot */
+    uint8_t is_own;      /* 1: ours */
+    uint8_t retransmits; /* time-outs of the segment in flight, in a row */
+    uint32_t receive_queue_bytes;
+    uint64_t bytes_received;   /* ever */
+    uint32_t send_queue_bytes; /* not acknowledged, or not sent yet */
+    uint32_t last_data_recv_ms;
+    uint32_t last_ack_recv_ms;
+    uint32_t
+        passes; /* of ingest, ever, modulo 2^32; as the two below of our own connections alone */
+    uint32_t blocked;     /* that met a full ring */
+    uint32_t budget_hits; /* that spent their read budget */
+    uint64_t reserved;
+};
+
 struct event {
     /* right after the read that completed the frame; 0 = no clock (replay) */
     uint64_t recv_mono_ns;
@@ -172,6 +209,8 @@ struct event {
         struct event_time time;
         struct event_rest rest;
         struct event_engine engine;
+        struct event_found found;
+        struct event_socket socket;
     };
 };
 

@@ -20,6 +20,7 @@ static const struct field file_fields[] = {
     {.key = "user_data", .read = read_user_data, .example = "{binance-usdm: {account: main, ...}}"},
     {.key = "gates", .read = read_gates, .example = "{btc: [okx/BTC-USDT/books]}"},
     {.key = "venues", .read = read_venues, .example = "{okx: {ws: ...}}"},
+    {.key = "engine_sockets", .read = read_engine_sockets, .example = "[{venue: okx}]"},
     {.key = "segment",
      .read = read_section,
      .inner = segment_fields,
@@ -93,6 +94,9 @@ void config_free(struct config *config)
         free(config->venues[i].rest_url);
         free(config->venues[i].address);
         free(config->venues[i].ca_file);
+    }
+    for (uint32_t i = 0; i < config->engine_socket_count; i++) {
+        free(config->engine_sockets[i].pid_file);
     }
     free(config->user_data.api_key_file);
     free(config->user_data.api_key_env);

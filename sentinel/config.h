@@ -13,6 +13,9 @@
  *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, extend_interval: 2m}
  *     venues:                           # optional: where the venues are; default the real ones
  *       binance-usdm: {ws: "wss://127.0.0.1:9443", rest: "https://127.0.0.1:9444", ca_file: ca.pem}
+ *     engine_sockets:                   # optional: connections of engines to look at
+ *       - {name: quoter, pid_file: /run/quoter.pid}
+ *       - {name: hedger, venue: okx}
  *     segment: {name: flatline, directory: /dev/shm, mode: "0640", group: trading, events: 4096}
  *     threads: {wait: block, ingest_cpu: 2, judge_cpu: 3, ring_events: 65536, read_budget: 256KiB}
  *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20}
@@ -71,6 +74,16 @@ struct config_user_data {
     uint32_t stream;             /* index in config.streams of binance-usdm/<account>/user */
 };
 
+#define CONFIG_ENGINE_SOCKETS_MAX 16U
+#define CONFIG_ENGINE_NAME_BYTES  26U
+
+/* Connections of an engine to look at: of one process, or whoever else is connected to a venue. */
+struct config_engine_socket {
+    char name[CONFIG_ENGINE_NAME_BYTES];
+    char *pid_file; /* NULL: by address, at ... */
+    int venue;      /* enum flatline_venue; -1 where pid_file is set */
+};
+
 enum thread_wait { THREAD_BLOCK, THREAD_SPIN };
 
 struct config {
@@ -81,6 +94,8 @@ struct config {
     uint32_t gate_count;
     struct config_venue venues[CONFIG_VENUES];
     struct config_user_data user_data; /* USD-M only */
+    struct config_engine_socket engine_sockets[CONFIG_ENGINE_SOCKETS_MAX];
+    uint32_t engine_socket_count;
 
     char *segment_directory;
     char *segment_name;

@@ -115,7 +115,7 @@ void text_store(struct reading *reading, const struct node *value, const char *t
 char *path_resolve(struct reading *reading, const struct node *value, const char *path);
 
 /* The sections that are more than a table: config_streams.c, config_gates.c, config_venues.c,
- * config_process.c. */
+ * config_process.c, config_engines.c. */
 void read_streams(struct reading *reading,
                   const struct field *field,
                   const struct node *value,
@@ -132,6 +132,10 @@ void read_user_data(struct reading *reading,
                     const struct field *field,
                     const struct node *value,
                     void *base);
+void read_engine_sockets(struct reading *reading,
+                         const struct field *field,
+                         const struct node *value,
+                         void *base);
 void read_policy(struct reading *reading,
                  const struct field *field,
                  const struct node *value,

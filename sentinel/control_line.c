@@ -116,6 +116,15 @@ static void order_give(struct control *control,
     control->setup.poke_ingest(control->setup.poke_user);
 }
 
+/* While the connection is still ours: for the socket watch. */
+static void socket_tell(struct control *control, uint32_t slot, const struct connection *connection)
+{
+    struct socket_id id;
+    if (socket_id_of(connection_fd(connection), &id) == 0) {
+        socket_words_tell(&words_of(control)->dials[slot].socket, &id);
+    }
+}
+
 static void dial_done(struct control *control, struct control_line *line, uint64_t now_mono_ns)
 {
     struct control_slot *slot = &line->slots[line->dial_slot];
@@ -126,6 +135,7 @@ static void dial_done(struct control *control, struct control_line *line, uint64
                                    .slot = line->first_slot + line->dial_slot,
                                    .epoch = slot->epoch,
                                    .connection = dial_take(line->dial)};
+    socket_tell(control, adopt.slot, adopt.connection);
     flatline_assert(handover_push(control->setup.orders, &adopt)); /* sized for every slot */
     control->setup.poke_ingest(control->setup.poke_user);
     control_log(control,
@@ -310,6 +320,7 @@ void line_ended(struct control *control, const struct handover *ended, uint64_t 
         control_error(control, "%s: %s", line->plan->name, text);
         line_back_off(control, line, now_mono_ns, age, &report);
     }
+    socket_words_clear(&words_of(control)->dials[ended->slot].socket);
     connection_destroy(ended->connection);
     slot->phase = SLOT_FREE;
     dial_word(control, line, side, planned ? FLATLINE_CONNECTION_IDLE : FLATLINE_CONNECTION_DOWN);

@@ -347,12 +347,23 @@ static bool up_tell(struct engine_watch *watch, struct watched *engine, uint64_t
     return engine->is_known;
 }
 
+/* For the socket watch: whose connections to look for. */
+static void pid_tell(const struct engine_watch *watch,
+                     const struct watched *engine,
+                     enum flatline_engine_life life)
+{
+    const bool is_here = life != FLATLINE_ENGINE_DEAD && life != FLATLINE_ENGINE_UNSEEN;
+    const uint64_t pid = is_here ? flatline_engine_view_header(engine->view)->pid : 0;
+    store_relaxed(&watch->setup.words->engines.pids[engine - watch->engines], pid);
+}
+
 static void engine_look(struct engine_watch *watch, struct watched *engine)
 {
     struct look look = {.watch = watch, .engine = engine, .began_ns = clock_mono_ns()};
     /* Life before words: what a process wrote before it died is read after it died. */
     const enum flatline_engine_life life =
         flatline_engine_life(flatline_engine_view_header(engine->view));
+    pid_tell(watch, engine, life);
     if (flatline_engine_view_read(engine->view) != 0) {
         count_relaxed(&watch->setup.words->engines.odd, 1);
         if (life != FLATLINE_ENGINE_DEAD) {
@@ -426,6 +437,7 @@ static void files_drop(struct engine_watch *watch, uint64_t now_ns)
         }
         const struct event event = event_of(watch, engine, EVENT_ENGINE_LEFT, now_ns);
         if (!engine->is_known || tell(watch, &event)) {
+            store_relaxed(&watch->setup.words->engines.pids[i], 0);
             watched_free(engine);
         }
     }

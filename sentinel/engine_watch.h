@@ -13,8 +13,6 @@
 #include "sentinel/config.h"
 #include "sentinel/words.h"
 
-#define ENGINE_WATCH_MAX 16U /* engines; more are not looked at */
-
 struct engine_watch;
 
 struct engine_watch_setup {

@@ -190,6 +190,9 @@ static uint64_t rings_drain(struct judge *judge)
     if (judge->setup.from_engines != NULL) {
         count += ring_drain(judge, judge->setup.from_engines);
     }
+    if (judge->setup.from_sockets != NULL) {
+        count += ring_drain(judge, judge->setup.from_sockets);
+    }
     if (count > 0) {
         changes_publish(judge);
         count_relaxed(&judge->setup.words->judge.events, count);
@@ -390,6 +393,7 @@ static void judge_sleep(struct judge *judge)
     const bool due = pass >= judge->published_deadline_ns && pass != judge->seen_pass_ns;
     if (due || ring_waits(judge->setup.from_ingest) || ring_waits(judge->setup.from_control) ||
         (judge->setup.from_engines != NULL && ring_waits(judge->setup.from_engines)) ||
+        (judge->setup.from_sockets != NULL && ring_waits(judge->setup.from_sockets)) ||
         judge_advice_waits(&judge->advice) || load_relaxed(&words->stop) != 0) {
         wakeup_cancel(&words->judge.asleep);
         return;

@@ -27,6 +27,7 @@ struct judge_setup {
     struct ring *from_ingest;
     struct ring *from_control;
     struct ring *from_engines;   /* NULL: none are watched */
+    struct ring *from_sockets;   /* NULL: none are looked at */
     struct advice_queue *advice; /* from control; NULL: none */
     struct text_queue *errors;   /* from control: texts for the distinct-error log */
     struct words *words;
@@ -62,7 +63,11 @@ struct judge_setup {
     J(engine_looks, words->engines.looks)                                                          \
     J(engines_watched, words->engines.watched)                                                     \
     J(engine_words_absurd, words->engines.absurd)                                                  \
-    J(engine_slots_odd, words->engines.odd)
+    J(engine_slots_odd, words->engines.odd)                                                        \
+    J(socket_looks, words->sockets.looks)                                                          \
+    J(socket_scans, words->sockets.scans)                                                          \
+    J(engine_sockets_watched, words->sockets.watched)                                              \
+    J(engine_sockets_denied, words->sockets.denied)
 
 #define JUDGE_DETECTOR_COUNTERS(J)                                                                 \
     J(time_clamped)                                                                                \

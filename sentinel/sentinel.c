@@ -16,6 +16,7 @@
 #include "sentinel/plan.h"
 #include "sentinel/recorder.h"
 #include "sentinel/segment_plan.h"
+#include "sentinel/socket_watch.h"
 #include "sentinel/thread.h"
 #include "sentinel/wakeup.h"
 
@@ -29,15 +30,25 @@
 #define ORDERS_PER_SLOT     4U /* adopt, retire, keep, close: then ingest must answer first */
 #define NOTICE_RING_EVENTS  256U
 #define ENGINE_RING_EVENTS  4096U
+#define SOCKET_RING_EVENTS  4096U
 #define BEAT_MAX_NS         (250U * NS_PER_MS)
 
-enum part { PART_INGEST, PART_JUDGE, PART_CONTROL, PART_ENGINES, PART_RECORDER, PART_COUNT };
+enum part {
+    PART_INGEST,
+    PART_JUDGE,
+    PART_CONTROL,
+    PART_ENGINES,
+    PART_RECORDER,
+    PART_SOCKETS,
+    PART_COUNT
+};
 
 struct flatline_sentinel {
     struct ring ingest_ring;  /* ingest -> judge */
     struct ring control_ring; /* control -> judge */
     struct ring notice_ring;  /* ingest -> control */
     struct ring engine_ring;  /* engine watch -> judge */
+    struct ring socket_ring;  /* socket watch -> judge */
     struct handover_queue orders;
     struct handover_queue ended;
     struct words words;
@@ -56,6 +67,7 @@ struct flatline_sentinel {
     struct control *control;
     struct engine_watch *engine_watch;
     struct recorder *recorder; /* NULL: nothing is recorded */
+    struct socket_watch *socket_watch;
     pthread_t threads[PART_COUNT];
     bool started[PART_COUNT];
 };
@@ -145,6 +157,9 @@ static int memory_make(struct flatline_sentinel *sentinel)
         result = ring_make(&sentinel->engine_ring, ENGINE_RING_EVENTS);
     }
     if (result == 0) {
+        result = ring_make(&sentinel->socket_ring, SOCKET_RING_EVENTS);
+    }
+    if (result == 0) {
         result = record_ring_make(sentinel);
     }
     if (result == 0) {
@@ -181,7 +196,8 @@ static int detector_make(struct flatline_sentinel *sentinel)
                                            .connections_max = plan_slot_count(plan),
                                            .legs_max = plan->leg_count,
                                            .engines_max = ENGINE_WATCH_MAX,
-                                           .gates_max = config->gate_count};
+                                           .gates_max = config->gate_count,
+                                           .sockets_max = SOCKET_PLACES};
     struct detector_policy policy = config->policy;
     policy.self_stall_after_ns = config->self_stall_after_ns;
     sentinel->detector = detector_create(&limits, &policy);
@@ -258,6 +274,7 @@ static int judge_make(struct flatline_sentinel *sentinel)
                                       .from_ingest = &sentinel->ingest_ring,
                                       .from_control = &sentinel->control_ring,
                                       .from_engines = &sentinel->engine_ring,
+                                      .from_sockets = &sentinel->socket_ring,
                                       .advice = &sentinel->advice,
                                       .errors = &sentinel->errors,
                                       .words = &sentinel->words,
@@ -335,6 +352,13 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
         result = engine_watch_create(&setup, &sentinel->engine_watch);
     }
     if (result == 0) {
+        const struct socket_watch_setup setup = {.config = sentinel->config,
+                                                 .plan = sentinel->plan,
+                                                 .to_judge = &sentinel->socket_ring,
+                                                 .words = &sentinel->words};
+        result = socket_watch_create(&setup, &sentinel->socket_watch);
+    }
+    if (result == 0) {
         result = control_listen(sentinel->control, error_text, error_text_bytes);
     }
     return result != 0 ? fail(error_text, error_text_bytes, result, "cannot start") : 0;
@@ -353,6 +377,7 @@ threads_start(struct flatline_sentinel *sentinel, char *error_text, size_t error
         [PART_JUDGE] = {"fl-judge", sentinel->config->judge_cpu, judge_run, sentinel->judge},
         [PART_CONTROL] = {"fl-control", THREAD_ANY_CPU, control_run, sentinel->control},
         [PART_ENGINES] = {"fl-engines", THREAD_ANY_CPU, engine_watch_run, sentinel->engine_watch},
+        [PART_SOCKETS] = {"fl-sockets", THREAD_ANY_CPU, socket_watch_run, sentinel->socket_watch},
         [PART_RECORDER] = {"fl-record", THREAD_ANY_CPU, recorder_run, sentinel->recorder}};
 
     for (size_t i = 0; i < PART_COUNT; i++) {
@@ -432,7 +457,7 @@ int flatline_start_with(const char *config_path,
 
 static void threads_stop(struct flatline_sentinel *sentinel)
 {
-    store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the four loops */
+    store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the five loops */
     if (sentinel->ingest != NULL) {
         ingest_poke(sentinel->ingest);
     }
@@ -456,6 +481,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     publisher_destroy(sentinel->publisher); /* first: readers learn at once */
     judge_destroy(sentinel->judge);
     engine_watch_destroy(sentinel->engine_watch);
+    socket_watch_destroy(sentinel->socket_watch);
     ingest_destroy(sentinel->ingest); /* says goodbye on the open connections */
     recorder_destroy(sentinel->recorder);
     control_destroy(sentinel->control); /* frees the trust stores: after every connection */
@@ -468,6 +494,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     free(sentinel->notice_ring.slots);
     free(sentinel->engine_ring.slots);
     free(sentinel->record_ring.bytes);
+    free(sentinel->socket_ring.slots);
     free(sentinel->orders.slots);
     free(sentinel->ended.slots);
     free(sentinel->words.watermarks);

@@ -8,6 +8,7 @@
 
 #include "core/atomic.h"
 #include "core/base.h"
+#include "sentinel/socket_words.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -124,7 +125,10 @@ struct record_words {
 struct dial_words {
     uint64_t state; /* enum flatline_connection_state, where ingest has no open socket */
     uint64_t connects;
+    struct socket_words socket; /* of the connection control made last */
 };
+
+#define ENGINE_WATCH_MAX 16U /* engines; more are not looked at */
 
 /* The engine watch's own line. */
 struct engine_words {
@@ -132,11 +136,22 @@ struct engine_words {
     uint64_t watched; /* engines */
     uint64_t absurd;  /* words passed over: torn, ahead of the clock or behind the one before */
     uint64_t odd;     /* files and slots that made no sense */
+    /* of each engine that lives, in our pid namespace; 0: none */
+    uint64_t pids[ENGINE_WATCH_MAX];
+};
+
+/* The socket watch's own line. */
+struct socket_counts {
+    LINE_ALIGNED uint64_t looks;
+    uint64_t scans;   /* of all connections of the machine */
+    uint64_t watched; /* connections of engines */
+    uint64_t denied;  /* times that a process did not let us see what it holds open */
 };
 
 struct words {
     struct ingest_words ingest;
     struct engine_words engines;
+    struct socket_counts sockets;
     struct judge_words judge;
     struct control_words control;
     struct record_words record;

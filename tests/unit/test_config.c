@@ -281,6 +281,12 @@ static void every_key_reaches_its_place(void **state)
     assert_int_equal(config->ring_events, 4096);
     assert_int_equal(config->read_budget_bytes, 64U << 10);
     assert_int_equal(config->message_bytes_max, 2U << 20);
+    assert_int_equal(config->engine_socket_count, 2);
+    assert_string_equal(config->engine_sockets[0].name, "quoter");
+    assert_string_equal(config->engine_sockets[0].pid_file, GOOD "/quoter.pid"); /* not there yet */
+    assert_string_equal(config->engine_sockets[1].name, "engine");
+    assert_null(config->engine_sockets[1].pid_file);
+    assert_int_equal(config->engine_sockets[1].venue, FLATLINE_VENUE_OKX);
     assert_string_equal(config->control_socket, GOOD "/control.sock");
     assert_int_equal(config->control_group, 0);
     assert_string_equal(config->state_file, GOOD "/advice.json");
@@ -297,6 +303,7 @@ static void detection_and_policy_reach_their_places(void **state)
     assert_int_equal(config->alive_for_ns, 500 * NS_PER_MS);
     assert_int_equal(config->self_stall_after_ns, 100 * NS_PER_MS);
     assert_int_equal(policy->stall_explains_ns, 30 * NS_PER_S);
+    assert_int_equal(policy->unread_after_ns, 400 * NS_PER_MS);
     assert_int_equal(policy->first_data_ns, 4 * NS_PER_S);
     assert_int_equal(policy->frozen_frames, 30);
     assert_int_equal(policy->lagging_excess_ns, 300 * NS_PER_MS);
