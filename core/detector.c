@@ -69,6 +69,7 @@ static bool arrays_create(struct detector *detector)
            deadlines_create(&detector->lapses, limits->streams_max) &&
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
+           deadlines_create(&detector->quiets, limits->streams_max) &&
            deadlines_create(&detector->starts, limits->legs_max) &&
            (limits->engines_max == 0 || detector->engines != NULL) &&
            (limits->sockets_max == 0 || detector->sockets != NULL);
@@ -111,6 +112,7 @@ void detector_destroy(struct detector *detector)
     free(detector->lapses.at_ns);
     free(detector->silence.at_ns);
     free(detector->due_ids.at_ns);
+    free(detector->quiets.at_ns);
     free(detector->starts.at_ns);
     free(detector);
 }

@@ -143,6 +143,7 @@ uint64_t detector_next_deadline(const struct detector *detector);
 /* What the publisher and replay read of a stream; plain memory of the judge thread. */
 struct stream_view {
     uint64_t lease_until_ns; /* 0 = revoked or never */
+    uint64_t quiet_until_ns; /* lapsed, but only quiet until then; 0 = nothing to tell it by */
     uint64_t due_id;
     uint64_t lost_count;
     uint64_t revoked_by; /* enum flatline_fault_kind */

@@ -392,6 +392,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     if (recv_ns != 0) {
         timing_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
+        quiet_sign(&a);
     }
     newest_show(detector, &a);
 }

@@ -238,10 +238,26 @@ static void echo_judge(struct detector *detector,
 
 /* ---- quoting while the gate is closed -------------------------------------------------------- */
 
+static uint64_t span_ns(uint64_t from_ns, uint64_t to_ns)
+{
+    return from_ns != 0 && to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
 struct closing {
     uint64_t closed_ns; /* 0: the gate is open, or never was */
     uint64_t missed_ns; /* the last newer frame of the member that closed it */
 };
+
+/* Until when the gate trusts a member: its lease as the gate sees it, and while it is only quiet
+ * quiet_hold more. */
+static uint64_t held_until_ns(const struct flatline_gate_member *member,
+                              const struct stream_view *view)
+{
+    const uint64_t until_ns = view->lease_until_ns + (uint64_t)member->stale_adjust_ns;
+    const uint64_t hold_ns = member->quiet_hold_ms * NS_PER_MS;
+    const uint64_t quiet_ns = span_ns(until_ns, view->quiet_until_ns);
+    return until_ns + (quiet_ns < hold_ns ? quiet_ns : hold_ns);
+}
 
 static struct closing
 gate_closing(const struct detector *detector, const struct engine_gate *gate, uint64_t at_ns)
@@ -257,8 +273,9 @@ gate_closing(const struct detector *detector, const struct engine_gate *gate, ui
         uint64_t closed_ns = 0;
         if (until_ns == 0) {
             closed_ns = stream->closed_since_ns; /* revoked; 0: never leased */
-        } else if (until_ns + (uint64_t)member->stale_adjust_ns <= at_ns) {
-            closed_ns = until_ns + (uint64_t)member->stale_adjust_ns;
+        } else {
+            const uint64_t held_ns = held_until_ns(member, &stream->view);
+            closed_ns = held_ns <= at_ns ? held_ns : 0;
         }
         if (closed_ns != 0 && (closing.closed_ns == 0 || closed_ns < closing.closed_ns)) {
             closing =
@@ -266,11 +283,6 @@ gate_closing(const struct detector *detector, const struct engine_gate *gate, ui
         }
     }
     return closing;
-}
-
-static uint64_t span_ns(uint64_t from_ns, uint64_t to_ns)
-{
-    return from_ns != 0 && to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
 static void gate_judge(struct detector *detector,

@@ -84,6 +84,9 @@ stream_opened(struct detector *detector, struct stream *stream, const struct fau
     const bool is_of_leg = fault->connection != EVENT_NO_CONNECTION;
     const bool revokes = detector->policy.lease_on[fault->kind] == LEASE_REVOKE;
     stream_changed(detector, stream);
+    if (quiet_is_ended_by(fault->kind)) {
+        quiet_end(detector, stream, fault->at_ns);
+    }
     if (revokes && !(is_of_leg && has_sound_leg(detector, stream, KIND_BIT(fault->kind)))) {
         lease_revoke(detector, stream, (enum flatline_fault_kind)fault->kind, fault->at_ns);
     }

@@ -78,6 +78,9 @@ void lease_grant(struct detector *detector,
     if (!is_open || lease_until_ns > view->lease_until_ns) {
         lease_set(detector, stream, lease_until_ns);
     }
+    if (!is_open) {
+        quiet_arm(detector, stream);
+    }
     stream_changed(detector, stream);
 }
 
@@ -94,6 +97,7 @@ void lease_revoke(struct detector *detector,
         return; /* never leased, or revoked before: the first reason stands */
     }
     view->lease_until_ns = 0;
+    view->quiet_until_ns = 0;
     view->lost_count++;
     view->revoked_by = kind;
     deadlines_set(&detector->lapses, stream_index(detector, stream), DEADLINE_NEVER);

@@ -4,6 +4,8 @@
  */
 #include "core/detector_state.h"
 
+#include <string.h>
+
 #define NOTICE_STANDS_NS (900 * NS_PER_S) /* a notice that nothing followed is forgotten */
 
 /* Close codes by which a venue says that we were deaf: OKX docs, 4004 no data received in 30 s,
@@ -71,6 +73,7 @@ carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier
 {
     carrier->state = state;
     carrier->excess_ns = 0;
+    memset(carrier->signs, 0, sizeof(carrier->signs));
     carrier->started = false;
     carrier->stall_pending = false;
     carrier->acks = 0;

@@ -11,6 +11,7 @@
  *     detector_start.c  first data that does not come
  *     detector_stall.c  our own stalls
  *     detector_user.c   account streams and their keys
+ *     detector_quiet.c  lapsed, but only quiet
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
  *     detector_venue.c  what a venue says of itself
  *     detector_socket.c what the kernel says of connections, the engines' and our own
@@ -36,6 +37,8 @@
 #define DUE_ALLOWANCE_NS (150 * NS_PER_MS)
 #define LEG_NONE         UINT32_MAX
 #define KIND_BIT(kind)   (1ULL << (kind))
+/* faults that a stream may have open and still be only quiet */
+#define QUIET_WITH (KIND_BIT(FLATLINE_FAULT_NOTICE) | KIND_BIT(FLATLINE_FAULT_SELF_STALL))
 
 /* A finding that stands until it is cleared. id 0: not open. */
 struct fault {
@@ -106,6 +109,12 @@ enum carrier_state {
     CARRIER_GONE,
 };
 
+/* When a stream last had something new to say. stream: meaningless while at_ns is 0. */
+struct sign_of_life {
+    uint64_t at_ns;
+    uint32_t stream;
+};
+
 /* A connection, as carrier of legs. */
 struct carrier {
     enum flatline_venue venue;
@@ -117,6 +126,8 @@ struct carrier {
     uint64_t last_recv_ns; /* receive times never go back behind this */
     uint64_t up_ns;
     uint64_t excess_ns; /* of its last lag sample */
+    /* of the two streams that spoke last, the later first: so that there is always one of another */
+    struct sign_of_life signs[2];
     uint64_t data_frames;
     uint64_t other_frames_at_up; /* what other routes of its venue had delivered then */
     uint64_t first_data_due_ns;
@@ -168,6 +179,7 @@ struct detector {
     struct deadlines lapses;  /* by stream: lease_until while it stands */
     struct deadlines silence; /* by stream */
     struct deadlines due_ids; /* by stream; wakes nobody */
+    struct deadlines quiets;  /* by stream: when to look whether it is quiet; wakes nobody */
     struct deadlines starts;  /* by leg */
     uint64_t due_ids_pass_ns; /* when to look at them next */
     uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
@@ -221,6 +233,12 @@ static inline uint32_t carrier_index(const struct detector *detector, const stru
 static inline bool carrier_is_live(const struct carrier *carrier)
 {
     return carrier->state == CARRIER_UP || carrier->state == CARRIER_IMPLIED;
+}
+
+/* An announced end and an engine's troubles say nothing of the data, and our own stall accuses nobody. */
+static inline bool quiet_is_ended_by(uint8_t kind)
+{
+    return ((1ULL << kind) & QUIET_WITH) == 0;
 }
 
 static inline bool stream_is_user(const struct stream *stream)
@@ -324,6 +342,12 @@ void user_timeouts(struct detector *detector, uint64_t limit_ns);
 /* detector_venue.c */
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+
+/* detector_quiet.c */
+void quiet_sign(const struct arrival *a);
+void quiet_arm(struct detector *detector, struct stream *stream);
+void quiet_end(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void quiets_pass(struct detector *detector, uint64_t now_ns);
 
 /* detector_engine.c */
 struct engines *engines_create(uint32_t engines_max, uint32_t gates_max);

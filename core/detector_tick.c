@@ -215,6 +215,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
     left -= lapses_pass(detector, now_mono_ns, left);
     left -= silences_pass(detector, now_mono_ns, left);
     due_ids_pass(detector, now_mono_ns);
+    quiets_pass(detector, now_mono_ns);
     return left == 0;
 }
 

@@ -44,6 +44,9 @@ void publisher_lease(struct publisher *publisher, uint32_t stream, const struct 
     /* ORDER segment.due, release: pairs with the acquire in flatline_due_id(). Published before the
      * lease: an engine that sees the new lease is held to at least this id. */
     store_release(&line->due_id, view->due_id);
+    /* ORDER segment.quiet, release: pairs with the acquire in flatline_quiet_holds(). Each word stands
+     * alone: a quiet that ended is seen within the same pass, whatever the lease says. */
+    store_release(&line->quiet_until_mono_ns, view->quiet_until_ns);
     /* ORDER segment.lease, release: what was published before it (details, due_id, revoked_by) is
      * seen by whoever sees the lease. Pairs with the acquire in flatline_fresh(). Weaker: a lease
      * trusted beside older evidence. */

@@ -200,8 +200,10 @@ static bool copy_members(struct view *view)
         if (lease == NULL) {
             return false;
         }
-        view->looks[i] = (struct flatline_gate_look){
-            .lease = lease, .stale_adjust_ns = member.stale_adjust_ns, .stream = member.stream};
+        view->looks[i] = (struct flatline_gate_look){.lease = lease,
+                                                     .stale_adjust_ns = member.stale_adjust_ns,
+                                                     .stream = member.stream,
+                                                     .quiet_hold_ms = member.quiet_hold_ms};
     }
     return true;
 }

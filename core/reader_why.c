@@ -25,32 +25,46 @@ static enum flatline_why header_why(const struct flatline_header *header, uint64
     return alive_until > now_mono_ns ? FLATLINE_WHY_ABSURD : FLATLINE_WHY_SENTINEL_DEAD;
 }
 
-static enum flatline_why
-lease_why(const struct flatline_lease *lease, int64_t stale_adjust_ns, uint64_t now_mono_ns)
+/* Of what has lapsed: is it quiet, is it suspect, or is there nothing to tell it by? */
+static enum flatline_why lapsed_why(const struct flatline_lease *lease, uint64_t now_mono_ns)
 {
+    const uint64_t quiet_until = load_acquire(&lease->quiet_until_mono_ns);
+    if (quiet_until == 0) {
+        return FLATLINE_WHY_LAPSED;
+    }
+    return flatline_until_holds(quiet_until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS)
+               ? FLATLINE_WHY_LAPSED_QUIET
+               : FLATLINE_WHY_LAPSED_SUSPECT;
+}
+
+static enum flatline_why member_why(const struct flatline_gate_look *member, uint64_t now_mono_ns)
+{
+    const struct flatline_lease *lease = member->lease;
     const uint64_t granted = load_acquire(&lease->lease_until_mono_ns);
     if (granted == 0) {
         /* Read after the zero: publisher_lease() stores the reason first. */
         return load_acquire(&lease->revoked_by) == FLATLINE_FAULT_NONE ? FLATLINE_WHY_UNKNOWN
                                                                        : FLATLINE_WHY_REVOKED;
     }
-    const uint64_t until = granted + (uint64_t)stale_adjust_ns;
-    if (flatline_until_holds(until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS)) {
+    const uint64_t until = granted + (uint64_t)member->stale_adjust_ns;
+    if (flatline_until_holds(until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS) ||
+        flatline_quiet_holds(member, until, now_mono_ns)) {
         return FLATLINE_WHY_FRESH;
     }
     return granted > now_mono_ns && granted - now_mono_ns > FLATLINE_LEASE_ABSURD_NS
                ? FLATLINE_WHY_ABSURD
-               : FLATLINE_WHY_LAPSED;
+               : lapsed_why(lease, now_mono_ns);
 }
 
 enum flatline_why flatline_why(const struct flatline_stream *stream, uint64_t now_mono_ns)
 {
     const enum flatline_why why = header_why(stream->header, now_mono_ns);
-    return why != FLATLINE_WHY_FRESH ? why : lease_why(stream->lease, 0, now_mono_ns);
+    const struct flatline_gate_look alone = {.lease = stream->lease, .stream = stream->index};
+    return why != FLATLINE_WHY_FRESH ? why : member_why(&alone, now_mono_ns);
 }
 
-/* Of several culprits, the one whose trouble is worst: a revocation before a lapse before no data
- * yet. */
+/* Of several culprits, the one whose trouble is worst: a revocation before a lapse, a suspect one
+ * before a quiet one, before no data yet. */
 static unsigned why_weight(enum flatline_why why)
 {
     switch (why) {
@@ -58,13 +72,15 @@ static unsigned why_weight(enum flatline_why why)
         return 0;
     case FLATLINE_WHY_UNKNOWN:
         return 1;
-    case FLATLINE_WHY_REVOKED:
-        return 3;
-    case FLATLINE_WHY_ABSURD:
-        return 4;
-    case FLATLINE_WHY_LAPSED:
     case FLATLINE_WHY_LAPSED_QUIET:
+        return 2;
     case FLATLINE_WHY_LAPSED_SUSPECT:
+        return 4;
+    case FLATLINE_WHY_REVOKED:
+        return 5;
+    case FLATLINE_WHY_ABSURD:
+        return 6;
+    case FLATLINE_WHY_LAPSED:
     case FLATLINE_WHY_SENTINEL_DEAD:
     case FLATLINE_WHY_SUPERSEDED:
     case FLATLINE_WHY_EMPTY_GATE:
@@ -75,7 +91,7 @@ static unsigned why_weight(enum flatline_why why)
     case FLATLINE_WHY_ENGINE_BEHIND:
         break;
     }
-    return 2;
+    return 3;
 }
 
 /* Of the engine's own side, where the gate requires it and every lease is fresh. */
@@ -104,12 +120,10 @@ flatline_gate_why(const struct flatline_gate *gate, uint64_t now_mono_ns, uint32
         worst = FLATLINE_WHY_EMPTY_GATE;
     } else if (worst == FLATLINE_WHY_FRESH) {
         for (uint32_t i = 0; i < gate->member_count; i++) {
-            const struct flatline_gate_look *member = &gate->members[i];
-            const enum flatline_why why =
-                lease_why(member->lease, member->stale_adjust_ns, now_mono_ns);
+            const enum flatline_why why = member_why(&gate->members[i], now_mono_ns);
             if (why_weight(why) > why_weight(worst)) {
                 worst = why;
-                culprit = member->stream;
+                culprit = gate->members[i].stream;
             }
         }
         worst = worst == FLATLINE_WHY_FRESH ? own_why(gate, &culprit) : worst;
@@ -143,6 +157,14 @@ static void span_text(uint64_t from_ns, uint64_t to_ns, char text[24])
     (void)snprintf(text, 24, "%" PRIu64 ".%03u s", span_ms / 1000U, (unsigned)(span_ms % 1000U));
 }
 
+static const char *lapsed_suffix(enum flatline_why why)
+{
+    if (why == FLATLINE_WHY_LAPSED_QUIET) {
+        return " (quiet: its connection delivers, nothing is owed)";
+    }
+    return why == FLATLINE_WHY_LAPSED_SUSPECT ? " (suspect)" : "";
+}
+
 static int lapsed_text(const struct flatline *reader,
                        const struct flatline_stream *stream,
                        uint64_t now_mono_ns,
@@ -151,14 +173,16 @@ static int lapsed_text(const struct flatline *reader,
 {
     char ago[24];
     char last[24];
+    const char *suffix = lapsed_suffix(flatline_why(stream, now_mono_ns));
     struct flatline_snapshot snapshot;
     span_text(load_acquire(&stream->lease->lease_until_mono_ns), now_mono_ns, ago);
     if (flatline_take_snapshot(stream, reader, &snapshot) != 0 ||
         snapshot.detail.last_newer_mono_ns == 0) {
-        return snprintf(text, text_bytes, "lapsed %s ago", ago);
+        return snprintf(text, text_bytes, "lapsed %s ago%s", ago, suffix);
     }
     span_text(snapshot.detail.last_newer_mono_ns, now_mono_ns, last);
-    return snprintf(text, text_bytes, "lapsed %s ago: last newer frame %s ago", ago, last);
+    return snprintf(
+        text, text_bytes, "lapsed %s ago: last newer frame %s ago%s", ago, last, suffix);
 }
 
 static int
@@ -196,7 +220,8 @@ size_t flatline_why_text(const struct flatline *reader,
     if (why == FLATLINE_WHY_FRESH) {
         span_text(load_acquire(&stream->lease->lease_until_mono_ns), now_mono_ns, left);
         length = snprintf(text, text_bytes, "fresh for another %s", left);
-    } else if (why == FLATLINE_WHY_LAPSED) {
+    } else if (why == FLATLINE_WHY_LAPSED || why == FLATLINE_WHY_LAPSED_QUIET ||
+               why == FLATLINE_WHY_LAPSED_SUSPECT) {
         length = lapsed_text(reader, stream, now_mono_ns, text, text_bytes);
     } else if (why == FLATLINE_WHY_REVOKED) {
         length = snprintf(text,

@@ -8,7 +8,7 @@
  *       - {name: okx/BTC-USDT-SWAP/books, stale_after: 2s, silent_after: 10s, observed: false}
  *     gates:                            # optional: default one per instrument
  *       btc: [binance-usdm/BTCUSDT/depth@100ms, binance-usdm/BTCUSDT/bookTicker]
- *       slow: {streams: [okx/BTC-USDT-SWAP/books], stale_after: 5s}
+ *       slow: {streams: [okx/BTC-USDT-SWAP/books], stale_after: 5s, quiet_hold: 30s}
  *     user_data:                        # optional
  *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, extend_interval: 2m}
  *     venues:                           # optional: where the venues are; default the real ones
@@ -52,6 +52,7 @@ struct config_gate {
     uint32_t member_count;
     uint64_t stale_after_ns; /* 0: each stream's own */
     bool both;               /* fresh only for an engine whose own echoes have it, too */
+    uint64_t quiet_hold_ns;  /* how long past its lease a merely quiet member does; 0: not at all */
     bool automatic;          /* made for an instrument, not written in the file */
 };
 

@@ -19,6 +19,7 @@ struct gate_text {
     const struct node *streams;
     uint64_t stale_after_ns;
     int require; /* index in require_words */
+    uint64_t quiet_hold_ns;
 };
 
 /* Added to a member's lease as the gate sees it. The user stream is leased by its key, not by
@@ -29,6 +30,22 @@ static int64_t adjust_of(const struct stream_traits *traits, uint64_t gate_stale
         return 0;
     }
     return (int64_t)gate_stale_after_ns - (int64_t)traits->stale_after_ns;
+}
+
+/* A member, which never has the account's stream held: that one is leased by its key and socket. */
+static struct flatline_gate_member
+member_of(struct stream_traits *traits, uint32_t stream, const struct config_gate *gate)
+{
+    struct flatline_gate_member member = {
+        .stream = stream, .stale_adjust_ns = adjust_of(traits, gate->stale_after_ns)};
+    if (traits->stream_class != FLATLINE_CLASS_USER && gate->quiet_hold_ns != 0) {
+        const uint64_t ahead_ns =
+            member.stale_adjust_ns < 0 ? (uint64_t)-member.stale_adjust_ns : 0;
+        member.quiet_hold_ms = (uint32_t)(gate->quiet_hold_ns / NS_PER_MS);
+        traits->quiet_ahead_ns =
+            ahead_ns > traits->quiet_ahead_ns ? ahead_ns : traits->quiet_ahead_ns;
+    }
+    return member;
 }
 
 /* ---- members --------------------------------------------------------------------------------- */
@@ -138,10 +155,8 @@ static void members_read(struct reading *reading,
                         item->text);
             continue;
         }
-        gate->members[gate->member_count++] = (struct flatline_gate_member){
-            .stream = stream,
-            .stale_adjust_ns =
-                adjust_of(&reading->config->streams[stream].traits, gate->stale_after_ns)};
+        gate->members[gate->member_count++] =
+            member_of(&reading->config->streams[stream].traits, stream, gate);
     }
 }
 
@@ -173,6 +188,12 @@ static const struct field gate_fields[] = {
      .offset = offsetof(struct gate_text, require),
      .words = require_words,
      .example = "both"},
+    {.key = "quiet_hold",
+     .read = read_duration,
+     .offset = offsetof(struct gate_text, quiet_hold_ns),
+     .min = 10 * NS_PER_MS,
+     .max = 3600 * NS_PER_S,
+     .example = "30s"},
     {.key = NULL},
 };
 
@@ -213,6 +234,7 @@ static void gate_read(struct reading *reading, const struct node *node)
     (void)snprintf(gate->name, sizeof(gate->name), "%s", node->key);
     gate->stale_after_ns = text.stale_after_ns;
     gate->both = text.require == 1;
+    gate->quiet_hold_ns = text.quiet_hold_ns;
     reading->config->gate_count++;
     members_read(reading, node, text.streams, gate);
 }

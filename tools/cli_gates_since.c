@@ -43,7 +43,9 @@ struct gate_sum {
     uint64_t closed_ns;
     uint64_t longest_ns;
     struct closure longest; /* with its first cause */
-    bool is_least;          /* the gate is stricter than a stream: shorter silences left no event */
+    /* the gate is stricter than a stream, and shorter silences left no event; or it sets quiet_hold, and
+     * how much of that it was granted left none */
+    bool is_least;
 };
 
 /* ---- the ring -------------------------------------------------------------------------------- */
@@ -109,9 +111,17 @@ static void silent_closure(const struct history *history, uint32_t index, struct
         .stream = index,
         .cause = why == FLATLINE_WHY_UNKNOWN ? "never open" : "closed before",
     };
-    if (why == FLATLINE_WHY_UNKNOWN || why == FLATLINE_WHY_LAPSED || why == FLATLINE_WHY_REVOKED) {
+    if (why == FLATLINE_WHY_UNKNOWN || why == FLATLINE_WHY_LAPSED ||
+        why == FLATLINE_WHY_LAPSED_QUIET || why == FLATLINE_WHY_LAPSED_SUSPECT ||
+        why == FLATLINE_WHY_REVOKED) {
         list_add(list, &whole);
     }
+}
+
+/* How much longer than its stream says a gate has a lease stand, at most. */
+static uint64_t patience_ns(const struct flatline_gate_look *member)
+{
+    return (uint64_t)member->stale_adjust_ns + member->quiet_hold_ms * UINT64_C(1000000);
 }
 
 /* Closed from the lapse, which a gate's own patience may put off, until the renewal. */
@@ -129,8 +139,7 @@ static void member_closures(const struct history *history,
         }
         if (event->type == FLATLINE_EVENT_LAPSE) {
             const bool lapsed = event->fault_kind == FLATLINE_FAULT_NONE;
-            const uint64_t from_ns =
-                event->at_mono_ns + (lapsed ? (uint64_t)member->stale_adjust_ns : 0);
+            const uint64_t from_ns = event->at_mono_ns + (lapsed ? patience_ns(member) : 0);
             if (!is_closed || from_ns < open.from_ns) { /* a fault does not wait for patience */
                 open.from_ns = from_ns;
                 open.cause = lapsed ? "lapsed" : flatline_fault_name(event->fault_kind);
@@ -205,7 +214,8 @@ gate_sum(const struct history *history, const struct flatline_gate *gate, struct
     }
     for (uint32_t i = 0; i < gate->member_count; i++) {
         member_closures(history, &gate->members[i], &list);
-        ret_sum->is_least |= gate->members[i].stale_adjust_ns < 0;
+        ret_sum->is_least |=
+            gate->members[i].stale_adjust_ns < 0 || gate->members[i].quiet_hold_ms != 0;
     }
     if (history->dead_ns != 0) {
         const struct closure dead = {.from_ns = history->dead_ns,

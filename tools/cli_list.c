@@ -92,6 +92,7 @@ json_of_gate(const struct flatline *reader, const struct flatline_gate *gate, en
         (void)json_object_set_new(
             member, "stream", cli_json_stream(reader, gate->members[i].stream));
         cli_json_word(member, "stale_adjust_ns", (uint64_t)gate->members[i].stale_adjust_ns);
+        cli_json_word(member, "quiet_hold_ns", gate->members[i].quiet_hold_ms * UINT64_C(1000000));
         (void)json_array_append_new(members, member);
     }
     (void)json_object_set_new(
@@ -122,12 +123,14 @@ static void add_gate(struct cli_table *table,
         cli_table_add(
             table, CLI_PLAIN, "%s", flatline_stream_name(reader, gate->members[i].stream));
         cli_table_add(table, CLI_PLAIN, "%s", gate->members[i].stale_adjust_ns == 0 ? "" : adjust);
+        cli_span_text(gate->members[i].quiet_hold_ms * INT64_C(1000000), adjust);
+        cli_table_add(table, CLI_PLAIN, "%s", gate->members[i].quiet_hold_ms == 0 ? "" : adjust);
     }
 }
 
 static int print_gates(const struct flatline *reader, bool json)
 {
-    static const char *const titles[] = {"GATE", "STATE", "REQUIRES", "MEMBER", "ADJUST"};
+    static const char *const titles[] = {"GATE", "STATE", "REQUIRES", "MEMBER", "ADJUST", "QUIET"};
     struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
     json_t *gates = json_array();
     for (uint32_t i = 0; i < flatline_gate_count(reader); i++) {

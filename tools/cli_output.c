@@ -131,7 +131,10 @@ enum cli_colour cli_why_colour(enum flatline_why why)
     if (why == FLATLINE_WHY_FRESH) {
         return CLI_GREEN;
     }
-    return why == FLATLINE_WHY_UNKNOWN || why == FLATLINE_WHY_LAPSED ? CLI_YELLOW : CLI_RED;
+    return why == FLATLINE_WHY_UNKNOWN || why == FLATLINE_WHY_LAPSED ||
+                   why == FLATLINE_WHY_LAPSED_QUIET
+               ? CLI_YELLOW
+               : CLI_RED;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */

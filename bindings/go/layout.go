@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0xd1ae7c85e7e73b58
+	layoutHash       = 0x7b20de0a12db1c15
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -57,6 +57,7 @@ const (
 	gateFlags                  = 72
 	memberBytes                = 16
 	memberStream               = 0
+	memberQuietHoldMs          = 4
 	memberStaleAdjustNs        = 8
 	adviceBytes                = 128
 	adviceBreakerUntilMonoNs   = 0

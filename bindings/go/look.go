@@ -33,6 +33,14 @@ type member struct {
 	due      *uint64
 	adjustNs uint64 // two's complement, added modulo 2^64
 	stream   int
+	quiet    *uint64 // quiet_until_mono_ns
+	holdNs   uint64  // quiet_hold; 0: a lapse is a lapse
+}
+
+// held: the lease, as the gate sees it, ended at end, and the gate still trusts the stream: that is
+// less than quiet_hold ago, and the sentinel says that it is only quiet.
+func (m *member) held(end, now uint64) bool {
+	return end <= now && now-end < m.holdNs && holds(atomic.LoadUint64(m.quiet), now, leaseAbsurdNs)
 }
 
 // OwnIDs finds the word that holds the newest id of a stream that the engine itself has applied, to be
@@ -79,7 +87,7 @@ func (s *Stream) Why(now uint64) Why {
 	if why := s.view.why(now); why != WhyFresh {
 		return why
 	}
-	return s.view.whyLease(s.index, 0, now)
+	return s.view.whyMember(&s.view.alone[s.index], now)
 }
 
 // RevokedBy is the fault that took the lease away; FaultNone while it has one, or never had.
@@ -146,7 +154,8 @@ func (g *Gate) Fresh(now uint64) bool {
 	for i := range g.members {
 		m := &g.members[i]
 		until := atomic.LoadUint64(m.lease)
-		if until == 0 || !holds(until+m.adjustNs, now, leaseAbsurdNs) {
+		end := until + m.adjustNs
+		if until == 0 || !holds(end, now, leaseAbsurdNs) && !m.held(end, now) {
 			return false
 		}
 	}
@@ -225,8 +234,9 @@ func (g *Gate) Why(now uint64) (why Why, culprit string) {
 	if why != WhyFresh {
 		return why, g.view.streams[g.members[0].stream]
 	}
-	for _, m := range g.members {
-		if w := g.view.whyLease(m.stream, m.adjustNs, now); weight(w) > weight(why) {
+	for i := range g.members {
+		m := &g.members[i]
+		if w := g.view.whyMember(m, now); weight(w) > weight(why) {
 			why, culprit = w, g.view.streams[m.stream]
 		}
 	}
@@ -249,10 +259,14 @@ func weight(why Why) int {
 		return 0
 	case WhyUnknown:
 		return 1
-	case WhyRevoked:
-		return 3
-	case WhyAbsurd:
+	case WhyLapsedQuiet:
+		return 2
+	case WhyLapsedSuspect:
 		return 4
+	case WhyRevoked:
+		return 5
+	case WhyAbsurd:
+		return 6
 	}
-	return 2
+	return 3
 }

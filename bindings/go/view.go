@@ -23,6 +23,7 @@ type view struct {
 	device, inode uint64
 	sections      [sectionCount]section
 	streams       []string
+	alone         []member // each stream as a gate of its own would have it
 	gates         []gateEntry
 }
 
@@ -206,6 +207,9 @@ func (v *view) copyStreams() bool {
 			return false
 		}
 		v.streams = append(v.streams, name)
+		at := v.leaseAt(i)
+		v.alone = append(v.alone, member{lease: v.word(at + leaseUntilMonoNs), due: v.word(at + leaseDueID),
+			quiet: v.word(at + leaseQuietUntilMonoNs), stream: i})
 	}
 	return true
 }
@@ -225,9 +229,10 @@ func (v *view) copyGates() bool {
 			if stream >= uint64(len(v.streams)) {
 				return false
 			}
-			line := v.leaseAt(int(stream))
-			entry.members = append(entry.members, member{v.word(line + leaseUntilMonoNs), v.word(line + leaseDueID),
-				v.u64(where + memberStaleAdjustNs), int(stream)})
+			m := v.alone[stream]
+			m.adjustNs = v.u64(where + memberStaleAdjustNs)
+			m.holdNs = v.u32(where+memberQuietHoldMs) * 1_000_000
+			entry.members = append(entry.members, m)
 		}
 		v.gates = append(v.gates, entry)
 	}
@@ -291,18 +296,26 @@ func (v *view) why(now uint64) Why {
 	return WhySentinelDead
 }
 
-func (v *view) whyLease(stream int, adjustNs, now uint64) Why {
-	at := v.leaseAt(stream)
+func (v *view) whyMember(m *member, now uint64) Why {
+	at := v.leaseAt(m.stream)
 	granted := v.u64(at + leaseUntilMonoNs)
+	end := granted + m.adjustNs
 	switch {
 	case granted == 0 && Fault(v.u64(at+leaseRevokedBy)) == FaultNone: // stored before the zero
 		return WhyUnknown
 	case granted == 0:
 		return WhyRevoked
-	case holds(granted+adjustNs, now, leaseAbsurdNs):
+	case holds(end, now, leaseAbsurdNs), m.held(end, now):
 		return WhyFresh
 	case granted > now && granted-now > leaseAbsurdNs:
 		return WhyAbsurd
 	}
-	return WhyLapsed
+	// Is it quiet, is it suspect, or is there nothing to tell it by?
+	switch quietUntil := atomic.LoadUint64(m.quiet); {
+	case quietUntil == 0:
+		return WhyLapsed
+	case holds(quietUntil, now, leaseAbsurdNs):
+		return WhyLapsedQuiet
+	}
+	return WhyLapsedSuspect
 }

@@ -61,7 +61,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0xd1ae7c85e7e73b58
+LAYOUT_HASH = 0x7b20de0a12db1c15
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -108,6 +108,7 @@ _GATE_MEMBER_COUNT = 68
 _GATE_FLAGS = 72
 _MEMBER_BYTES = 16
 _MEMBER_STREAM = 0
+_MEMBER_QUIET_HOLD_MS = 4
 _MEMBER_STALE_ADJUST_NS = 8
 _ADVICE_BYTES = 128
 _ADVICE_BREAKER_UNTIL_MONO_NS = 0
@@ -383,7 +384,7 @@ _STATE = _HEADER_STATE // 8
 Lease = collections.namedtuple("Lease", _LEASE_FIELDS)
 Detail = collections.namedtuple("Detail", _DETAIL_FIELDS)
 Snapshot = collections.namedtuple("Snapshot", "detail lease")
-_Member = collections.namedtuple("_Member", "lease adjust_ns stream")
+_Member = collections.namedtuple("_Member", "lease adjust_ns stream hold_ns")
 
 _GATE_BOTH = 1  # FLATLINE_GATE_BOTH: fresh only for an engine that has what the sentinel has
 
@@ -536,7 +537,8 @@ class _View:
         if stream >= len(self.streams):
             raise Error(Code.CORRUPT)
         adjust_ns = _signed(self.words[(at + _MEMBER_STALE_ADJUST_NS) // 8])
-        return _Member(self.place(_SECTION_LEASES, stream) // 8, adjust_ns, self.streams[stream])
+        hold_ns = self.u32(at + _MEMBER_QUIET_HOLD_MS) * 10**6
+        return _Member(self.place(_SECTION_LEASES, stream) // 8, adjust_ns, self.streams[stream], hold_ns)
 
 
 def _signed(word):
@@ -735,7 +737,7 @@ class Stream(_Handle):
         words, lease = self._at
         now = monotonic_ns() if now_ns is None else now_ns
         why = _why_header(words, now)
-        return why if why is not Why.FRESH else _why_lease(words, lease, 0, now)
+        return why if why is not Why.FRESH else _why_lease(words, lease, 0, 0, now)
 
     @property
     def revoked_by(self):
@@ -799,9 +801,12 @@ class Gate(_Handle):
     def _fresh_at(words, members, now):
         if not members or not 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS:
             return False
-        for lease, adjust_ns, _ in members:
+        for lease, adjust_ns, _, hold_ns in members:
             until = words[lease]
-            if until == 0 or not 0 < until + adjust_ns - now <= _LEASE_ABSURD_NS:
+            if until == 0:
+                return False
+            left_ns = until + adjust_ns - now
+            if not 0 < left_ns <= _LEASE_ABSURD_NS and not _is_held(words, lease, hold_ns, left_ns, now):
                 return False
         return True
 
@@ -856,9 +861,9 @@ class Gate(_Handle):
             return Why.EMPTY_GATE if why is Why.FRESH else why, None
         if why is not Why.FRESH:
             return why, members[0].stream
-        troubles = [(_why_lease(words, member.lease, member.adjust_ns, now), member.stream)
+        troubles = [(_why_lease(words, member.lease, member.adjust_ns, member.hold_ns, now), member.stream)
                     for member in members]
-        worst = max(troubles, key=lambda trouble: _WHY_WEIGHT.get(trouble[0], 2))
+        worst = max(troubles, key=lambda trouble: _WHY_WEIGHT.get(trouble[0], 3))
         if worst[0] is not Why.FRESH or not both or self._has_own(words, members):
             return worst
         if self._own_id is None:
@@ -869,8 +874,16 @@ class Gate(_Handle):
 
 # ---- why --------------------------------------------------------------------
 
-# Of several culprits, the one whose trouble is worst; what is not listed weighs 2.
-_WHY_WEIGHT = {Why.FRESH: 0, Why.UNKNOWN: 1, Why.REVOKED: 3, Why.ABSURD: 4}
+# Of several culprits, the one whose trouble is worst; what is not listed weighs 3.
+_WHY_WEIGHT = {Why.FRESH: 0, Why.UNKNOWN: 1, Why.LAPSED_QUIET: 2, Why.LAPSED_SUSPECT: 4,
+               Why.REVOKED: 5, Why.ABSURD: 6}
+
+
+def _is_held(words, lease, hold_ns, left_ns, now):
+    """Of a member whose lease, as the gate sees it, has left_ns left: has it lapsed less than the
+    gate's quiet_hold ago, and does the sentinel say that the stream is only quiet?"""
+    return (0 <= -left_ns < hold_ns and left_ns + now >= 0
+            and 0 < words[lease + _LEASE_QUIET_UNTIL_MONO_NS // 8] - now <= _LEASE_ABSURD_NS)
 
 
 def _why_header(words, now):
@@ -883,13 +896,19 @@ def _why_header(words, now):
     return Why.ABSURD if left_ns > 0 else Why.SENTINEL_DEAD
 
 
-def _why_lease(words, lease, adjust_ns, now):
+def _why_lease(words, lease, adjust_ns, hold_ns, now):
     granted = words[lease]
     if granted == 0:  # its reason was stored before it
         return Why.REVOKED if words[lease + _LEASE_REVOKED_BY // 8] else Why.UNKNOWN
-    if 0 < granted + adjust_ns - now <= _LEASE_ABSURD_NS:
+    left_ns = granted + adjust_ns - now
+    if 0 < left_ns <= _LEASE_ABSURD_NS or _is_held(words, lease, hold_ns, left_ns, now):
         return Why.FRESH
-    return Why.ABSURD if granted - now > _LEASE_ABSURD_NS else Why.LAPSED
+    if granted - now > _LEASE_ABSURD_NS:
+        return Why.ABSURD
+    quiet_until = words[lease + _LEASE_QUIET_UNTIL_MONO_NS // 8]
+    if quiet_until == 0:
+        return Why.LAPSED  # nothing to tell it by
+    return Why.LAPSED_QUIET if 0 < quiet_until - now <= _LEASE_ABSURD_NS else Why.LAPSED_SUSPECT
 
 
 # ---- the nearest name -------------------------------------------------------

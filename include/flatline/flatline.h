@@ -86,7 +86,7 @@ struct flatline_gate_look {
     const struct flatline_lease *lease;
     int64_t stale_adjust_ns; /* the gate's stale_after - the stream's */
     uint32_t stream;         /* index */
-    uint32_t reserved;
+    uint32_t quiet_hold_ms;  /* 0: a lapse is a lapse */
 };
 
 /* A look at one gate: the streams one decision needs. The members are the reader's own checked
@@ -165,10 +165,25 @@ static inline bool flatline_gate_own(const struct flatline_gate *gate)
     return has;
 }
 
-/** Is every member of the gate fresh at now_mono_ns, and has the engine it all, where the gate
- *  requires both? A gate without members never is.
+/** Of a member of a gate with quiet_hold whose lease (as the gate sees it) ended at lease_end_ns:
+ *  does the gate still trust it? true iff that is less than quiet_hold ago and the sentinel says
+ *  that the stream is only quiet: others of its connection deliver, and nothing is owed. */
+static inline bool flatline_quiet_holds(const struct flatline_gate_look *member,
+                                        uint64_t lease_end_ns,
+                                        uint64_t now_mono_ns)
+{
+    /* ORDER segment.quiet, acquire: pairs with the release in publisher_lease(). */
+    const uint64_t quiet_until =
+        __atomic_load_n(&member->lease->quiet_until_mono_ns, __ATOMIC_ACQUIRE);
+    return lease_end_ns <= now_mono_ns &&
+           now_mono_ns - lease_end_ns < member->quiet_hold_ms * 1000000ULL &&
+           flatline_until_holds(quiet_until, now_mono_ns, FLATLINE_LEASE_ABSURD_NS);
+}
+
+/** Is every member of the gate fresh at now_mono_ns (or, where the gate sets quiet_hold, merely
+ *  quiet), and has the engine it all, where the gate requires both? A gate without members never is.
  *  Thread-safety and cost: as flatline_fresh(), one lease load a member; three where both are
- *  required. */
+ *  required. quiet_hold is looked at only once a lease has lapsed. */
 static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     /* ORDER segment.alive, acquire: as in flatline_fresh(). */
@@ -180,9 +195,10 @@ static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_
         const struct flatline_gate_look *member = &gate->members[i];
         const uint64_t until =
             __atomic_load_n(&member->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
-        fresh = until != 0 && flatline_until_holds(until + (uint64_t)member->stale_adjust_ns,
-                                                   now_mono_ns,
-                                                   FLATLINE_LEASE_ABSURD_NS);
+        const uint64_t end = until + (uint64_t)member->stale_adjust_ns;
+        fresh = until != 0 &&
+                (flatline_until_holds(end, now_mono_ns, FLATLINE_LEASE_ABSURD_NS) ||
+                 (member->quiet_hold_ms != 0 && flatline_quiet_holds(member, end, now_mono_ns)));
     }
     return fresh && ((gate->flags & FLATLINE_GATE_BOTH) == 0 || flatline_gate_own(gate));
 }

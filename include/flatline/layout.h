@@ -15,7 +15,7 @@
  * section.stride_bytes). All else is a new major, which readers refuse by name.
  *
  * How words are shared, record kind by record kind:
- *   lone words    lease_until_mono_ns, due_id, lost_count, alive_until_mono_ns, a gate's advice, beats, counters: one aligned
+ *   lone words    lease_until_mono_ns, quiet_until_mono_ns, due_id, lost_count, alive_until_mono_ns, a gate's advice, beats, counters: one aligned
  *                 64-bit atomic word each, meaningful by itself, stored release and loaded acquire.
  *   slots         records that begin with `sequence` (detail, fault, event, error, advice): a fence-free seqlock. The writer
  *                 makes sequence odd, stores the words with release, makes sequence even with release. A reader
@@ -314,7 +314,7 @@ struct flatline_lease {
     F(flatline_lease, lease_until_mono_ns, 0, 8, "ns CLOCK_MONOTONIC", "fresh while now < this; 0 = revoked or never") \
     F(flatline_lease, due_id, 8, 8, "id", "newest id first seen longer ago than its allowance; 0 = none") \
     F(flatline_lease, lost_count, 16, 8, "count", "revocations")                                    \
-    F(flatline_lease, quiet_until_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "reserved: quiet but alive") \
+    F(flatline_lease, quiet_until_mono_ns, 24, 8, "ns CLOCK_MONOTONIC", "lapsed, but known to be only quiet while now < this; 0 = nothing to tell it by") \
     F(flatline_lease, revoked_by, 32, 8, "enum flatline_fault_kind", "why it is 0 (0 = never had one); means nothing otherwise")
 
 /* One stream's evidence, a slot. */
@@ -428,11 +428,12 @@ struct flatline_gate_entry {
 
 struct flatline_gate_member {
     uint32_t stream;
-    uint32_t reserved;
+    uint32_t quiet_hold_ms;
     int64_t stale_adjust_ns;
 };
 #define FLATLINE_GATE_MEMBER_FIELDS(F)                                                              \
     F(flatline_gate_member, stream, 0, 4, "index", "in STREAMS")                                    \
+    F(flatline_gate_member, quiet_hold_ms, 4, 4, "ms", "how long past its lease a merely quiet stream does; 0 = not at all") \
     F(flatline_gate_member, stale_adjust_ns, 8, 8, "ns", "gate's stale_after - the stream's, added to its lease; 0 = none")
 
 /* What a gate is advised, of all advice that is for it. One line, so that a look at the gate finds it in one place. Each

@@ -3,7 +3,7 @@
  * situations.c - makes the two golden segments that all readers are asked about: by the real publisher, at chosen times soon after
  * a boot, then the few words that tell of this machine set to fixed values. transcript.txt damages copies of them further.
  *
- *   running.bin    a sentinel at work: streams fresh, lapsed, revoked, never fed, absurd; gates of them
+ *   running.bin    a sentinel at work: streams fresh, lapsed, revoked, never fed, absurd, quiet, suspect; gates of them
  *   successor.bin  its successor: another order of streams, other leases
  *
  * usage: situations DIRECTORY
@@ -32,9 +32,11 @@ static const struct publisher_stream streams[] = {
     STREAM("okx/ETH-USDT/books", FLATLINE_VENUE_OKX),
     STREAM("okx/BTC-USDT/trades", FLATLINE_VENUE_OKX),
     STREAM("binance-spot/BTCUSDT/bookTicker", FLATLINE_VENUE_BINANCE_SPOT),
+    STREAM("okx/THIN-USDT/books", FLATLINE_VENUE_OKX),
+    STREAM("okx/OWES-USDT/books", FLATLINE_VENUE_OKX),
 };
 
-enum { FRESH, FRESH_TOO, LAPSED, REVOKED, NEVER, ABSURD };
+enum { FRESH, FRESH_TOO, LAPSED, REVOKED, NEVER, ABSURD, QUIET, SUSPECT };
 
 #define TIGHT (-(int64_t)(2900 * NS_PER_MS))
 static const struct flatline_gate_member members[][3] = {
@@ -45,6 +47,13 @@ static const struct flatline_gate_member members[][3] = {
     {{.stream = FRESH}, {.stream = FRESH_TOO, .stale_adjust_ns = TIGHT}},
     {{.stream = LAPSED, .stale_adjust_ns = 2 * NS_PER_S}},
     {{.stream = REVOKED, .stale_adjust_ns = 2 * NS_PER_S}},
+    {{.stream = FRESH}, {.stream = QUIET}},
+    {{.stream = FRESH, .quiet_hold_ms = 100}, {.stream = QUIET, .quiet_hold_ms = 100}},
+    {{.stream = QUIET, .quiet_hold_ms = UINT32_MAX, .stale_adjust_ns = -(int64_t)(50 * NS_PER_MS)}},
+    {{.stream = QUIET}, {.stream = SUSPECT, .quiet_hold_ms = 30000}, {.stream = LAPSED}},
+    {{.stream = LAPSED, .quiet_hold_ms = 30000}},
+    {{.stream = REVOKED, .quiet_hold_ms = 30000}},
+    {{.stream = ABSURD, .quiet_hold_ms = 30000}, {.stream = NEVER, .quiet_hold_ms = 30000}},
 };
 static const struct publisher_gate gates[] = {
     {.name = "fresh", .members = members[0], .member_count = 2},
@@ -54,6 +63,13 @@ static const struct publisher_gate gates[] = {
     {.name = "tight", .members = members[4], .member_count = 2},
     {.name = "loose", .members = members[5], .member_count = 1},
     {.name = "loose/revoked", .members = members[6], .member_count = 1},
+    {.name = "quiet", .members = members[7], .member_count = 2},
+    {.name = "held", .members = members[8], .member_count = 2},
+    {.name = "held/tight", .members = members[9], .member_count = 1},
+    {.name = "held/suspect", .members = members[10], .member_count = 3},
+    {.name = "held/lapsed", .members = members[11], .member_count = 1},
+    {.name = "held/revoked", .members = members[12], .member_count = 1},
+    {.name = "held/absurd", .members = members[13], .member_count = 2},
 };
 
 static const struct publisher_stream successor_streams[] = {
@@ -105,6 +121,10 @@ static void publish_running(struct publisher *publisher)
     const struct stream_view lapsed = {.lease_until_ns = AT, .due_id = 42};
     publisher_lease(publisher, LAPSED, &lapsed);
     publisher_lease(publisher, REVOKED, &revoked);
+    const struct stream_view quiet = {.lease_until_ns = AT, .quiet_until_ns = AT + 200 * NS_PER_MS};
+    const struct stream_view suspect = {.lease_until_ns = AT, .quiet_until_ns = AT - 1};
+    publisher_lease(publisher, QUIET, &quiet);
+    publisher_lease(publisher, SUSPECT, &suspect);
     publisher_lease(publisher, ABSURD, &absurd);
     publisher_beat(publisher, AT, AT, 250 * NS_PER_MS);
 }

@@ -725,6 +725,43 @@ def a_drill_closes_one_gate_and_says_so(bin_dir, keep):
     return complaints
 
 
+def gates_over(lab, seconds):
+    """{gate: every why seen while time passed, in the order of its first}."""
+    seen = {}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for gate in lab.status()["gates"]:
+            whys = seen.setdefault(gate["gate"], [])
+            whys += [gate["why"]] if gate["why"] not in whys else []
+    return seen
+
+
+def a_quiet_stream_keeps_a_gate_that_waits_for_it_and_a_dead_connection_does_not(bin_dir, keep):
+    """`mute` of one stream: LAPSED_QUIET, and a gate with `quiet_hold: 2s` stays open so long; then of its whole connection: suspect, closed at once."""
+    complaints = []
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        lab.start_sentinel(lab.write_config(
+            f"streams:\n  - {{name: {BOOK}, stale_after: {STALE}}}\n  - {{name: {BBO}, stale_after: {STALE}}}\n"
+            f"gates:\n  plain: [{BBO}]\n  patient: {{streams: [{BBO}], quiet_hold: 2s}}\n"
+            f"  strict: {{streams: [{BBO}], stale_after: 300ms, quiet_hold: 1h}}", [USDM]))
+        lab.wait_fresh()
+        lab.command(f"mute {BBO}")
+        whys = gates_over(lab, 1.8)
+        if whys != {"plain": ["FRESH", "LAPSED_QUIET"], "patient": ["FRESH"], "strict": ["FRESH"]}:
+            complaints.append(f"muted: {whys}")
+        lab.wait_until(lambda: {g["gate"]: g["why"] for g in lab.status()["gates"]} ==
+                       {"plain": "LAPSED_QUIET", "patient": "LAPSED_QUIET", "strict": "FRESH"}, "the patience ends", None, 5)
+        lab.command(f"mute {USDM}/public")
+        lab.wait_until(lambda: all(g["why"] == "LAPSED_SUSPECT" for g in lab.status()["gates"]), "the connection's silence is suspect", None, 5)
+        lab.command(f"unmute {USDM}/public")
+        lab.command(f"unmute {BBO}")
+        lab.wait_fresh()
+        if any(record["kind"] != "SELF_STALL" for record in json.loads(lab.flatline("faults", "--json")[1])):
+            complaints.append("somebody was accused")
+    return complaints
+
+
 SPECIAL = (
     wrong_route_is_refused_at_load,
     killed_sentinel_closes_every_gate_by_time_alone,
@@ -740,6 +777,7 @@ SPECIAL = (
     advice_survives_a_kill_and_an_orderly_restart,
     strangers_and_hostile_lines_move_nothing,
     a_drill_closes_one_gate_and_says_so,
+    a_quiet_stream_keeps_a_gate_that_waits_for_it_and_a_dead_connection_does_not,
 )
 
 

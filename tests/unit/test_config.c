@@ -334,6 +334,25 @@ static void gates_of_the_file_carry_their_own_patience(void **state)
     assert_int_equal(slow->members[0].stream, 3);
     assert_int_equal(slow->members[0].stale_adjust_ns, 3 * (int64_t)NS_PER_S);
     assert_int_equal(slow->members[1].stale_adjust_ns, 2 * (int64_t)NS_PER_S);
+    assert_int_equal(fast->members[0].quiet_hold_ms, 0);
+    assert_int_equal(slow->members[0].quiet_hold_ms, 30000);
+    assert_int_equal(slow->members[1].quiet_hold_ms, 30000);
+    config_free(config);
+}
+
+static void quiet_hold_is_looked_at_as_early_as_its_strictest_gate_needs(void **state)
+{
+    struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
+                                       "gates:\n"
+                                       "  a: {streams: [okx/BTC-USDT/books], stale_after: 500ms}\n"
+                                       "  b: {streams: [okx/BTC-USDT/books], stale_after: 1s, "
+                                       "quiet_hold: 2s}\n"
+                                       "  c: {streams: [okx/BTC-USDT/books], quiet_hold: 15ms}\n");
+    (void)state;
+    assert_int_equal(config->streams[0].traits.quiet_ahead_ns, 2 * NS_PER_S); /* by gate b */
+    assert_int_equal(config->gates[0].members[0].quiet_hold_ms, 0);
+    assert_int_equal(config->gates[1].members[0].quiet_hold_ms, 2000);
+    assert_int_equal(config->gates[2].members[0].quiet_hold_ms, 15);
     config_free(config);
 }
 
@@ -550,7 +569,8 @@ static void account_stream_may_stand_in_a_gate_of_the_file(void **state)
     (void)snprintf(
         yaml,
         sizeof(yaml),
-        "gates: {all: {streams: [okx/BTC-USDT/books, binance-usdm/main/user], stale_after: 1s}}\n"
+        "gates: {all: {streams: [okx/BTC-USDT/books, binance-usdm/main/user], stale_after: 1s, "
+        "quiet_hold: 1s}}\n"
         "user_data: {binance-usdm: {api_key_file: %s/good.key}}\n"
         "streams: [okx/BTC-USDT/books]\n",
         folder->path);
@@ -560,6 +580,8 @@ static void account_stream_may_stand_in_a_gate_of_the_file(void **state)
     assert_gate(config, 0, "all", "okx/BTC-USDT/books binance-usdm/main/user");
     assert_int_equal(config->gates[0].members[0].stale_adjust_ns, -2 * (int64_t)NS_PER_S);
     assert_int_equal(config->gates[0].members[1].stale_adjust_ns, 0); /* leased by its key */
+    assert_int_equal(config->gates[0].members[0].quiet_hold_ms, 1000);
+    assert_int_equal(config->gates[0].members[1].quiet_hold_ms, 0);
     config_free(config);
 }
 
@@ -615,6 +637,7 @@ int main(void)
         cmocka_unit_test(detection_and_policy_reach_their_places),
         cmocka_unit_test(gates_of_the_file_carry_their_own_patience),
         cmocka_unit_test(a_gate_may_require_what_the_engine_itself_has),
+        cmocka_unit_test(quiet_hold_is_looked_at_as_early_as_its_strictest_gate_needs),
         cmocka_unit_test(impatient_gate_shortens_the_lease),
         cmocka_unit_test(instruments_get_a_gate_of_books_and_best_prices),
         cmocka_unit_test(only_observed_streams_make_no_gate),
