@@ -97,7 +97,9 @@ static void quiet_look(struct detector *detector, struct stream *stream, uint64_
         open |= leg->open | carrier->open;
         sign_ns = leg->started && others_ns > sign_ns ? others_ns : sign_ns;
     }
-    if ((open & ~QUIET_WITH) != 0) {
+    const bool is_shut = /* by the venue's own word: silent with reason, and no market */
+        stream->halted || detector->maintenance[stream->traits.venue].id != 0;
+    if ((open & ~QUIET_WITH) != 0 || is_shut) {
         quiet_end(detector, stream, now_ns);
     } else {
         quiet_set(detector, stream, sign_ns != 0 ? sign_ns + stream->traits.stale_after_ns : 0);

@@ -184,23 +184,28 @@ static inline bool flatline_quiet_holds(const struct flatline_gate_look *member,
  *  quiet), and has the engine it all, where the gate requires both? A gate without members never is.
  *  Thread-safety and cost: as flatline_fresh(), one lease load a member; three where both are
  *  required. quiet_hold is looked at only once a lease has lapsed. */
-static inline bool flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
+__attribute__((always_inline)) static inline bool
+flatline_gate_fresh(const struct flatline_gate *gate, uint64_t now_mono_ns)
 {
     /* ORDER segment.alive, acquire: as in flatline_fresh(). */
     const uint64_t alive_until =
         __atomic_load_n(&gate->header->alive_until_mono_ns, __ATOMIC_ACQUIRE);
-    bool fresh = gate->member_count > 0 &&
-                 flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS);
-    for (uint32_t i = 0; i < gate->member_count && fresh; i++) {
-        const struct flatline_gate_look *member = &gate->members[i];
+    const struct flatline_gate_look *member = gate->members;
+    const struct flatline_gate_look *const behind = member + gate->member_count;
+    if (member == behind ||
+        !flatline_until_holds(alive_until, now_mono_ns, FLATLINE_ALIVE_ABSURD_NS)) {
+        return false;
+    }
+    for (; member != behind; member++) {
         const uint64_t until =
             __atomic_load_n(&member->lease->lease_until_mono_ns, __ATOMIC_ACQUIRE);
         const uint64_t end = until + (uint64_t)member->stale_adjust_ns;
-        fresh = until != 0 &&
-                (flatline_until_holds(end, now_mono_ns, FLATLINE_LEASE_ABSURD_NS) ||
-                 (member->quiet_hold_ms != 0 && flatline_quiet_holds(member, end, now_mono_ns)));
+        const bool holds = flatline_until_holds(end, now_mono_ns, FLATLINE_LEASE_ABSURD_NS);
+        if (until == 0 || (!holds && !flatline_quiet_holds(member, end, now_mono_ns))) {
+            return false;
+        }
     }
-    return fresh && ((gate->flags & FLATLINE_GATE_BOTH) == 0 || flatline_gate_own(gate));
+    return (gate->flags & FLATLINE_GATE_BOTH) == 0 || flatline_gate_own(gate);
 }
 
 /** The gate as the sentinel alone sees it: its leases and its advice, whatever the gate requires of

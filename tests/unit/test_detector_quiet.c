@@ -217,6 +217,25 @@ static void a_twin_that_delivers_is_enough_and_one_that_owes_is_too_much(void **
     rig_stop(&rig);
 }
 
+static void a_symbol_that_does_not_trade_is_not_quiet(void **state)
+{
+    (void)state;
+    start();
+    send(&rig, frame(THIN, 7, ms(50)));
+    chatter(BUSY, 50, 5000);
+    assert_true(quiet_until(THIN) > ms(7000));
+    struct event halted = rig_event(EVENT_SYMBOL_STATUS, EVENT_NO_CONNECTION, ms(5010));
+    halted.stream = THIN;
+    halted.note.code = 1; /* and another stream of the symbol speaks for it: no fault of this one */
+    send(&rig, halted);
+    for (uint64_t at = 5050; at < 5300; at += 50) {
+        send(&rig, with_prev(frame(BUSY, at, ms(at)), (int64_t)at - 50));
+        pass(ms(at));
+    }
+    assert_true(quiet_until(THIN) <= ms(5150));
+    rig_stop(&rig);
+}
+
 static void an_announced_end_and_our_own_stall_do_not_make_it_suspect(void **state)
 {
     (void)state;
@@ -246,6 +265,7 @@ int main(void)
         cmocka_unit_test(an_open_fault_ends_it_at_once_and_its_end_lets_it_go_on),
         cmocka_unit_test(what_was_revoked_or_never_began_is_never_quiet),
         cmocka_unit_test(a_twin_that_delivers_is_enough_and_one_that_owes_is_too_much),
+        cmocka_unit_test(a_symbol_that_does_not_trade_is_not_quiet),
         cmocka_unit_test(an_announced_end_and_our_own_stall_do_not_make_it_suspect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
