@@ -16,6 +16,7 @@ command_main watch_command;
 command_main streams_command;
 command_main gates_command;
 command_main faults_command;
+command_main explain_command;
 command_main engines_command;
 command_main advice_command;
 command_main breaker_command;
@@ -46,6 +47,7 @@ struct command {
     C("streams", "the streams and what is fixed about them", streams_command)                      \
     C("gates", "the gates and their members", gates_command)                                       \
     C("faults", "the fault table, newest first", faults_command)                                   \
+    C("explain", "why a stream or gate is as it is, in sentences", explain_command)                \
     C("engines", "the engines beside the segment and what each tells of itself", engines_command)  \
     C("advice", "what engines are asked to do, by whom and why", advice_command)                   \
     C("breaker", "open or clear a breaker: no quotes", breaker_command)                            \

@@ -378,6 +378,27 @@ class Lists(Reader):
         self.assertEqual([f["id"] for f in faults], [2])
         self.assertIn("close_code 1", self.run_flatline("faults")[1])
 
+    def test_explain_tells_findings_in_sentences(self):
+        puppet = self.puppet()
+        puppet.do(f"fault 1 {GAP} 0", f"fault 2 {DOWN} 1", f"clear 1 {GAP} 0")
+        puppet.live()
+        code, text, _ = self.run_flatline("explain", BOOK)
+        self.assertEqual(code, 0)
+        self.assertIn("GAP of " + BOOK + ": the chain of ids broke: 1 was next, 2 came (up to 3); 4 gaps so far.", text)
+        self.assertIn("over for", text)
+        self.assertIn("The last of 7 frames came", text)
+        self.assertIn("Gates that need it: ", text)
+        self.assertNotIn("DOWN", text)
+        code, told = self.json_of("explain", OKX)
+        self.assertEqual([f["kind"] for f in told[0]["findings"]], ["DOWN"])
+        self.assertIn("close code 1 and errno 2", told[0]["findings"][0]["sentence"])
+        gate = self.json_of("gates")[1][0]
+        self.assertEqual([t["stream"] for t in self.json_of("explain", gate["gate"])[1]], [BOOK, OKX])
+        code, _, complaint = self.run_flatline("explain", BOOK[:-1])
+        self.assertEqual(code, 2)
+        self.assertIn("did you mean '" + BOOK, complaint)
+        self.assertEqual(self.run_flatline("explain")[0], 0)
+
     def test_dump_holds_every_section(self):
         puppet = self.puppet()
         puppet.live()

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * explain_text.h - a fault in sentences: what was seen, since when, whose fault, how sure.
+ */
+#ifndef FLATLINE_TOOLS_EXPLAIN_TEXT_H
+#define FLATLINE_TOOLS_EXPLAIN_TEXT_H
+
+#include "flatline/flatline.h"
+
+#include <stddef.h>
+
+#define EXPLAIN_TEXT_BYTES 640
+
+/** Writes the sentence of a fault's kind with its numbers: times as people write them. Returns the
+ *  length, cut to text_bytes. */
+size_t explain_fault(const struct flatline_fault *fault, char *text, size_t text_bytes);
+
+/** The sentence's pattern, with {key} for evidence; "" for a kind of a newer writer. For tests: every
+ *  key must be one of the kind's. */
+const char *explain_pattern(enum flatline_fault_kind kind);
+
+/** Whose fault it is, in words that go behind "blame:". */
+const char *explain_blame(enum flatline_scope blame);
+
+#endif
