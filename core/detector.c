@@ -363,6 +363,7 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_ENGINE_GATE:
     case EVENT_ENGINE_LOOKED:
     case EVENT_ENGINE_LEFT:
+    case EVENT_GATE_ADVICE:
         engine_apply(detector, event, at_ns);
         break;
     case EVENT_SOCKET_FOUND:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * detector_engine.c - engines: what they tell of themselves, held against what the witness knows.
- * Beats against their deadlines, the process against its goodbye, echoes against due_id, quotes
- * against the gate. Rules: docs/DETECTOR.md.
+ * Beats against their deadlines, the process against its goodbye, echoes against due_id. Rules: docs/DETECTOR.md.
  */
 #include "core/detector_engine.h"
 
@@ -11,7 +10,6 @@
 #include <string.h>
 
 #define ECHO_FIRST_NS    (5 * NS_PER_S) /* a stream declared and not once echoed is behind after */
-#define QUOTING_AFTER_NS (100 * NS_PER_MS) /* to see a gate close and have the quotes gone */
 
 enum { PROCESS_DEAD = 3 }; /* FLATLINE_ENGINE_DEAD: engine.h is not for pure code */
 
@@ -158,11 +156,6 @@ static void engine_forget(struct detector *detector, struct engine *engine, uint
 
 /* ---- STALLED --------------------------------------------------------------------------------- */
 
-static uint64_t later_of(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 static void worker_accuse(struct detector *detector,
                           const struct engine *engine,
                           struct engine_slot *slot,
@@ -189,8 +182,8 @@ static void worker_judge(struct detector *detector,
                          uint64_t at_ns)
 {
     const uint64_t by_interval_ns = slot->parameter * FLATLINE_ENGINE_BEAT_TIMES;
-    const uint64_t limit_ns = later_of(by_interval_ns, FLATLINE_ENGINE_BEAT_LEAST_NS);
-    const uint64_t from_ns = later_of(slot->words[0], engine->clocks_from_ns);
+    const uint64_t limit_ns = engine_later_ns(by_interval_ns, FLATLINE_ENGINE_BEAT_LEAST_NS);
+    const uint64_t from_ns = engine_later_ns(slot->words[0], engine->clocks_from_ns);
     const bool panicked = slot->words[1] == FLATLINE_WORKER_PANICKED;
     const bool late = slot->words[1] == FLATLINE_WORKER_RUNNING && at_ns >= from_ns + limit_ns;
     if (slot->fault.id == 0 && (panicked || late)) {
@@ -219,7 +212,7 @@ static void echo_judge(struct detector *detector,
     }
     const bool witness_is_fresh = stream->view.lease_until_ns > at_ns;
     const bool may_wait =
-        own_id == 0 && at_ns < later_of(slot->declared_ns, engine->clocks_from_ns) + ECHO_FIRST_NS;
+        own_id == 0 && at_ns < engine_later_ns(slot->declared_ns, engine->clocks_from_ns) + ECHO_FIRST_NS;
     if (!witness_is_fresh || may_wait || slot->fault.id != 0 ||
         at_ns < engine->clocks_from_ns + stream->allowance_ns) {
         return;
@@ -233,85 +226,6 @@ static void echo_judge(struct detector *detector,
     fault.evidence[2] = stream->view.frontier_id;
     fault.evidence[3] = slot->words[1] != 0 && slot->words[1] < at_ns ? at_ns - slot->words[1] : 0;
     fault.evidence[4] = stream->allowance_ns;
-    fault_raise(detector, &slot->fault, &fault);
-}
-
-/* ---- quoting while the gate is closed -------------------------------------------------------- */
-
-static uint64_t span_ns(uint64_t from_ns, uint64_t to_ns)
-{
-    return from_ns != 0 && to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
-struct closing {
-    uint64_t closed_ns; /* 0: the gate is open, or never was */
-    uint64_t missed_ns; /* the last newer frame of the member that closed it */
-};
-
-/* Until when the gate trusts a member: its lease as the gate sees it, and while it is only quiet
- * quiet_hold more. */
-static uint64_t held_until_ns(const struct flatline_gate_member *member,
-                              const struct stream_view *view)
-{
-    const uint64_t until_ns = view->lease_until_ns + (uint64_t)member->stale_adjust_ns;
-    const uint64_t hold_ns = member->quiet_hold_ms * NS_PER_MS;
-    const uint64_t quiet_ns = span_ns(until_ns, view->quiet_until_ns);
-    return until_ns + (quiet_ns < hold_ns ? quiet_ns : hold_ns);
-}
-
-static struct closing
-gate_closing(const struct detector *detector, const struct engine_gate *gate, uint64_t at_ns)
-{
-    struct closing closing = {0};
-    for (uint32_t i = 0; i < gate->count; i++) {
-        const struct flatline_gate_member *member = &gate->members[i];
-        if (member->stream >= detector->stream_count) {
-            continue;
-        }
-        const struct stream *stream = &detector->streams[member->stream];
-        const uint64_t until_ns = stream->view.lease_until_ns;
-        uint64_t closed_ns = 0;
-        if (until_ns == 0) {
-            closed_ns = stream->closed_since_ns; /* revoked; 0: never leased */
-        } else {
-            const uint64_t held_ns = held_until_ns(member, &stream->view);
-            closed_ns = held_ns <= at_ns ? held_ns : 0;
-        }
-        if (closed_ns != 0 && (closing.closed_ns == 0 || closed_ns < closing.closed_ns)) {
-            closing =
-                (struct closing){.closed_ns = closed_ns, .missed_ns = stream->view.last_newer_ns};
-        }
-    }
-    return closing;
-}
-
-static void gate_judge(struct detector *detector,
-                       const struct engine *engine,
-                       struct engine_slot *slot,
-                       uint64_t at_ns)
-{
-    if (slot->gate >= detector->engines->gate_count) {
-        return;
-    }
-    const struct closing closing =
-        gate_closing(detector, &detector->engines->gates[slot->gate], at_ns);
-    const bool quotes = slot->words[0] != 0;
-    if (slot->fault.id != 0 && (!quotes || closing.closed_ns == 0)) {
-        const uint64_t ended_ns = !quotes && slot->words[2] != 0 ? slot->words[2] : at_ns;
-        slot->fault.evidence[1] = span_ns(slot->fault.onset_ns, slot->words[1]);
-        slot->fault.evidence[2] += span_ns(slot->fault.at_ns, ended_ns);
-        fault_clear(detector, &slot->fault, ended_ns < at_ns ? ended_ns : at_ns);
-        return;
-    }
-    if (!quotes || closing.closed_ns == 0 || slot->fault.id != 0 ||
-        at_ns < later_of(closing.closed_ns, engine->clocks_from_ns) + QUOTING_AFTER_NS) {
-        return;
-    }
-    struct fault fault = engine_fault(engine, slot, FLATLINE_FAULT_ENGINE_QUOTING, at_ns);
-    fault.onset_ns = closing.closed_ns;
-    fault.evidence[0] = at_ns - closing.closed_ns;
-    fault.evidence[1] = span_ns(closing.closed_ns, slot->words[1]);
-    fault.evidence[2] = span_ns(closing.missed_ns, at_ns);
     fault_raise(detector, &slot->fault, &fault);
 }
 
@@ -329,7 +243,7 @@ static void slot_judge(struct detector *detector,
     } else if (slot->kind == FLATLINE_ENGINE_ORDERS) {
         orders_judge(detector, engine, slot, at_ns);
     } else if (slot->kind == FLATLINE_ENGINE_GATE) {
-        gate_judge(detector, engine, slot, at_ns);
+        quoting_judge(detector, engine, slot, at_ns);
     }
 }
 
@@ -341,7 +255,7 @@ static void engine_looked(struct detector *detector,
     if (at_ns - engine->looked_ns > detector->policy.self_stall_after_ns) {
         engine->clocks_from_ns = at_ns; /* our own stall: what was late meanwhile proves nothing */
     }
-    engine->clocks_from_ns = later_of(engine->clocks_from_ns, detector->stall_end_ns);
+    engine->clocks_from_ns = engine_later_ns(engine->clocks_from_ns, detector->stall_end_ns);
     engine->looked_ns = at_ns;
     engine->life = look->code;
     engine->pid = look->more[0];
@@ -413,6 +327,10 @@ void engine_apply(struct detector *detector, const struct event *event, uint64_t
 {
     const struct event_engine *news = &event->engine;
     if (detector->engines == NULL || news->engine >= detector->engines->count) {
+        return;
+    }
+    if (event->kind == EVENT_GATE_ADVICE) {
+        quoting_advice(detector, news);
         return;
     }
     struct engine *engine = &detector->engines->all[news->engine];

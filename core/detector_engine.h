@@ -53,7 +53,15 @@ struct engine {
     char name[EVENT_TEXT_BYTES];
 };
 
+/* While advice keeps a gate closed. since 0: it does not. */
+struct engine_shut {
+    uint64_t since_ns;
+    uint64_t until_ns;
+};
+
 struct engine_gate {
+    struct engine_shut meant;
+    struct engine_shut drill;
     uint32_t count;
     struct flatline_gate_member members[DETECTOR_GATE_MEMBERS_MAX];
 };
@@ -71,6 +79,18 @@ struct fault engine_fault(const struct engine *engine,
                           const struct engine_slot *slot,
                           enum flatline_fault_kind kind,
                           uint64_t at_ns);
+
+static inline uint64_t engine_later_ns(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* detector_quoting.c */
+void quoting_judge(struct detector *detector,
+                   const struct engine *engine,
+                   struct engine_slot *slot,
+                   uint64_t at_ns);
+void quoting_advice(struct detector *detector, const struct event_engine *news);
 
 /* detector_orders.c */
 void orders_reset(struct engine_orders *orders);

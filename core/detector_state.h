@@ -15,6 +15,7 @@
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
  *     detector_venue.c  what a venue says of itself
  *     detector_socket.c what the kernel says of connections, the engines' and our own
+ *     detector_quoting.c quotes that outlive their gate
  *     detector_tick.c   watermarks and the verdicts that time alone passes
  *
  * A new kind of evidence is a file of its own: it keeps its state in struct leg, carrier or

@@ -84,6 +84,9 @@ enum event_kind {
     EVENT_SOCKET_FOUND, /* found.*: a connection of an engine */
     EVENT_SOCKET_SEEN,  /* socket.* */
     EVENT_SOCKET_GONE,  /* socket.place: it ended, or is no business of ours any more */
+    /* from the judge's own advice: a gate is kept closed. code = gate; word, more: since, until of
+     * what is meant, since, until of a drill; since 0: nothing */
+    EVENT_GATE_ADVICE,
     EVENT_KIND_COUNT
 };
 

@@ -8,6 +8,7 @@ void judge_advice_init(struct judge_advice *advice, const struct judge_setup *se
     memset(advice, 0, sizeof(*advice));
     advice->config = setup->config;
     advice->publisher = setup->publisher;
+    advice->detector = setup->detector;
     advice->queue = setup->advice;
 }
 
@@ -53,6 +54,48 @@ static void gates_publish(struct judge_advice *advice)
     }
 }
 
+static bool row_forbids(const struct flatline_advice_slot *row, uint64_t now_mono_ns)
+{
+    const bool forbids =
+        row->kind == FLATLINE_ADVICE_BREAKER || row->kind == FLATLINE_ADVICE_PAUSE;
+    return row->serial != 0 && forbids && row->until_mono_ns > now_mono_ns;
+}
+
+/* One given before this boot stands since now: nobody could have obeyed it earlier. */
+static void window_add(const struct flatline_advice_slot *row,
+                       uint64_t now_mono_ns,
+                       uint64_t *since,
+                       uint64_t *until)
+{
+    const uint64_t row_since = row->since_mono_ns != 0 ? row->since_mono_ns : now_mono_ns;
+    *since = *since == 0 || row_since < *since ? row_since : *since;
+    *until = row->until_mono_ns > *until ? row->until_mono_ns : *until;
+}
+
+/* Tells the detector which gates are kept closed, and whether by a drill: an engine that goes on
+ * quoting is found. */
+static void gates_tell(struct judge_advice *advice, uint64_t now_mono_ns)
+{
+    for (uint32_t gate = 0; gate < advice->config->gate_count; gate++) {
+        struct event event = {.recv_mono_ns = now_mono_ns,
+                              .stream = EVENT_NO_STREAM,
+                              .connection = EVENT_NO_CONNECTION,
+                              .kind = EVENT_GATE_ADVICE,
+                              .engine = {.code = gate}};
+        for (uint32_t i = 0; i < ADVICE_MAX; i++) {
+            const struct flatline_advice_slot *row = &advice->rows[i];
+            if (row_forbids(row, now_mono_ns) && advice_covers(advice->config, row, gate)) {
+                const bool drill = (row->flags & FLATLINE_ADVICE_DRILL) != 0;
+                window_add(row,
+                           now_mono_ns,
+                           drill ? &event.engine.more[1] : &event.engine.word,
+                           drill ? &event.engine.more[2] : &event.engine.more[0]);
+            }
+        }
+        detector_apply(advice->detector, &event);
+    }
+}
+
 /* The slot, and the events of what ends and what begins in it. */
 static void change_publish(struct judge_advice *advice,
                            const struct advice_change *change,
@@ -84,6 +127,7 @@ bool judge_advice_take(struct judge_advice *advice, uint64_t now_mono_ns)
     }
     if (any) {
         gates_publish(advice);
+        gates_tell(advice, now_mono_ns);
     }
     return any;
 }

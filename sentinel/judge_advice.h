@@ -11,6 +11,7 @@
 struct judge_advice {
     const struct config *config;
     struct publisher *publisher;
+    struct detector *detector;
     struct advice_queue *queue; /* NULL: none */
     struct flatline_advice_slot rows[ADVICE_MAX];
 };

@@ -457,6 +457,95 @@ static void quotes_pulled_in_time_are_no_fault(void **state)
     assert_false(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING));
 }
 
+/* The gate's advice; ms, 0 = none. */
+static void advise(struct case_rig *c, const uint64_t window_ms[4])
+{
+    struct event event = engine_event(EVENT_GATE_ADVICE, c->now_ms);
+    event.engine.word = ms(window_ms[0]);
+    for (uint32_t i = 0; i < 3; i++) {
+        event.engine.more[i] = ms(window_ms[i + 1]);
+    }
+    apply(c, &event);
+}
+
+static struct case_rig *quoting_at_100(void **state)
+{
+    struct case_rig *c = *state;
+    const uint64_t quoting[4] = {1, 0, 0, 0};
+    slot_add(c, 0, FLATLINE_ENGINE_GATE, 0, "quote");
+    tell(c, EVENT_ENGINE_GATE, 0, quoting);
+    frame(c, 0, 1);
+    looks(c, 100);
+    return c;
+}
+
+static void quotes_that_outlive_an_open_breaker_are_found(void **state)
+{
+    struct case_rig *c = quoting_at_100(state);
+    advise(c, (const uint64_t[]){100, 900, 0, 0});
+    looks(c, 199);
+    assert_false(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING));
+    looks(c, 200);
+    const struct finding quotes = found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING);
+    assert_int_equal(quotes.onset_ns, ms(100));
+    assert_false(quotes.drill);
+    looks(c, 904);
+    assert_true(is_found(c, FINDING_CLEAR, FLATLINE_FAULT_ENGINE_QUOTING));
+}
+
+static uint32_t quoting_findings(const struct case_rig *c)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->rig.count; i++) {
+        count += c->rig.findings[i].fault_kind == FLATLINE_FAULT_ENGINE_QUOTING;
+    }
+    return count;
+}
+
+static void what_only_a_drill_finds_is_marked_and_ends_with_it(void **state)
+{
+    struct case_rig *c = quoting_at_100(state);
+    advise(c, (const uint64_t[]){0, 0, 100, 600});
+    looks(c, 199);
+    assert_int_equal(quoting_findings(c), 0);
+    looks(c, 200);
+    const struct finding quotes = found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING);
+    assert_int_equal(quotes.kind, FINDING_FAULT);
+    assert_true(quotes.drill);
+    assert_int_equal(quotes.evidence[2], 100 * NS_PER_MS);
+    looks(c, 600);
+    const struct finding over = found(c, FINDING_CLEAR, FLATLINE_FAULT_ENGINE_QUOTING);
+    assert_int_equal(over.kind, FINDING_CLEAR);
+    assert_true(over.drill);
+    looks(c, 1500);
+    assert_int_equal(quoting_findings(c), 2);
+}
+
+static void a_gate_that_really_closes_in_a_drill_is_no_exercise(void **state)
+{
+    struct case_rig *c = quoting_at_100(state);
+    looks(c, 2880);
+    advise(c, (const uint64_t[]){0, 0, 2880, 9000});
+    looks(c, 3000); /* found in the drill at 2980; now the lease ends */
+    looks(c, 3096);
+    assert_int_equal(quoting_findings(c), 2); /* the one of the drill, and its end */
+    looks(c, 3104);
+    const struct finding last = c->rig.findings[c->rig.count - 1];
+    assert_int_equal(last.kind, FINDING_FAULT);
+    assert_int_equal(last.fault_kind, FLATLINE_FAULT_ENGINE_QUOTING);
+    assert_false(last.drill);
+    assert_int_equal(last.onset_ns, ms(3000));
+}
+
+static void a_breaker_that_outlasts_a_drill_is_meant(void **state)
+{
+    struct case_rig *c = quoting_at_100(state);
+    advise(c, (const uint64_t[]){100, 3000, 100, 600});
+    looks(c, 1000);
+    assert_int_equal(quoting_findings(c), 1);
+    assert_false(found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING).drill);
+}
+
 /* ---- nonsense -------------------------------------------------------------------------------- */
 
 static void events_of_unknown_engines_and_slots_are_ignored(void **state)
@@ -473,6 +562,9 @@ static void events_of_unknown_engines_and_slots_are_ignored(void **state)
     for (uint32_t i = 0; i < 2 * ENGINE_SLOTS_MAX; i++) {
         slot_add(c, (uint16_t)i, FLATLINE_ENGINE_ORDERS, 0, "orders");
     }
+    event = engine_event(EVENT_GATE_ADVICE, 2);
+    event.engine.code = 60000; /* no such gate */
+    apply(c, &event);
     event = engine_event(EVENT_ENGINE_ORDER, 2);
     event.engine.slot = ENGINE_SLOTS_MAX - 1; /* beyond the orders that are kept */
     apply(c, &event);
@@ -503,6 +595,10 @@ int main(void)
         CASE(one_report_is_overdue_alone_after_two_seconds),
         CASE(quotes_that_outlive_their_gate_are_found_and_their_exposure_told),
         CASE(quotes_pulled_in_time_are_no_fault),
+        CASE(quotes_that_outlive_an_open_breaker_are_found),
+        CASE(what_only_a_drill_finds_is_marked_and_ends_with_it),
+        CASE(a_gate_that_really_closes_in_a_drill_is_no_exercise),
+        CASE(a_breaker_that_outlasts_a_drill_is_meant),
         CASE(events_of_unknown_engines_and_slots_are_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,6 +368,37 @@ static void cleared_faults_give_way_and_open_ones_never_do(void **state)
     fixture_remove(&fixture);
 }
 
+static void what_only_a_drill_caused_is_told_apart_in_table_and_ring(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_prepare(&fixture);
+    fixture_publish(&fixture);
+    struct flatline *reader = fixture_attach(&fixture);
+    uint64_t cursor = flatline_event_head(reader);
+    struct flatline_event event;
+    struct flatline_fault faults[2];
+    struct finding quoting = fault_of(1, FLATLINE_FAULT_ENGINE_QUOTING);
+    const struct finding real = fault_of(2, FLATLINE_FAULT_ENGINE_QUOTING);
+    quoting.drill = true;
+    publisher_finding(fixture.publisher, &quoting, 5000);
+    publisher_finding(fixture.publisher, &real, 5001);
+    quoting.kind = FINDING_CLEAR;
+    publisher_finding(fixture.publisher, &quoting, 5002);
+    assert_int_equal(flatline_faults(reader, false, faults, 2), 2);
+    assert_false(faults[0].drill);
+    assert_true(faults[1].drill);
+    static const enum flatline_event_type types[] = {
+        FLATLINE_EVENT_DRILL_FAULT, FLATLINE_EVENT_FAULT, FLATLINE_EVENT_DRILL_CLEAR};
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        assert_int_equal(flatline_next_event(reader, &cursor, &event, NULL), 1);
+        assert_int_equal(event.type, types[i]);
+        assert_int_equal(event.drill, i != 1);
+    }
+    flatline_detach(reader);
+    fixture_remove(&fixture);
+}
+
 static void findings_become_events_in_order_and_a_slow_follower_is_told_what_it_lost(void **state)
 {
     (void)state;
@@ -498,6 +529,7 @@ int main(void)
         cmocka_unit_test(file_that_cannot_be_reserved_is_a_named_error_and_leaves_nothing),
         cmocka_unit_test(beat_reaches_no_further_than_the_slower_thread),
         cmocka_unit_test(cleared_faults_give_way_and_open_ones_never_do),
+        cmocka_unit_test(what_only_a_drill_caused_is_told_apart_in_table_and_ring),
         cmocka_unit_test(findings_become_events_in_order_and_a_slow_follower_is_told_what_it_lost),
         cmocka_unit_test(errors_are_kept_once_and_counted),
         cmocka_unit_test(histograms_have_a_place_each_when_asked_for),
