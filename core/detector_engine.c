@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ECHO_FIRST_NS    (5 * NS_PER_S) /* a stream declared and not once echoed is behind after */
+#define ECHO_FIRST_NS (5 * NS_PER_S) /* a stream declared and not once echoed is behind after */
 
 enum { PROCESS_DEAD = 3 }; /* FLATLINE_ENGINE_DEAD: engine.h is not for pure code */
 
@@ -212,7 +212,8 @@ static void echo_judge(struct detector *detector,
     }
     const bool witness_is_fresh = stream->view.lease_until_ns > at_ns;
     const bool may_wait =
-        own_id == 0 && at_ns < engine_later_ns(slot->declared_ns, engine->clocks_from_ns) + ECHO_FIRST_NS;
+        own_id == 0 &&
+        at_ns < engine_later_ns(slot->declared_ns, engine->clocks_from_ns) + ECHO_FIRST_NS;
     if (!witness_is_fresh || may_wait || slot->fault.id != 0 ||
         at_ns < engine->clocks_from_ns + stream->allowance_ns) {
         return;

@@ -67,13 +67,12 @@ gate_closing(const struct detector *detector, const struct engine_gate *gate, ui
     struct closing closing = leases_closing(detector, gate, at_ns);
     if (window_holds(&gate->meant, at_ns) &&
         (closing.closed_ns == 0 || gate->meant.since_ns < closing.closed_ns)) {
-        closing = (struct closing){.closed_ns = gate->meant.since_ns,
-                                   .missed_ns = gate->meant.since_ns};
+        closing =
+            (struct closing){.closed_ns = gate->meant.since_ns, .missed_ns = gate->meant.since_ns};
     }
     if (closing.closed_ns == 0 && window_holds(&gate->drill, at_ns)) {
-        closing = (struct closing){.closed_ns = gate->drill.since_ns,
-                                   .missed_ns = gate->drill.since_ns,
-                                   .drill = true};
+        closing = (struct closing){
+            .closed_ns = gate->drill.since_ns, .missed_ns = gate->drill.since_ns, .drill = true};
     }
     return closing;
 }

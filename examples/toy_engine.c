@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * toy_engine.c - the smallest market maker that respects a gate: it "quotes" every millisecond
- * while the gate is fresh, pulls its quotes the moment it is not, and prints one JSON line at each
- * change.
+ * while it may, pulls its quotes the moment it may not, and prints one JSON line at each change.
  *
  *     toy_engine [SEGMENT] GATE
  *
- * It also tells the sentinel of itself, as engine "toy-<gate>": its loop beats, and its gate says when it
- * was seen to close and when the quotes were gone. SIGUSR1 makes the loop panic, SIGUSR2 blocks it
- * for two seconds.
+ * It also tells the sentinel of itself, as engine "toy-<gate>": its loop beats, its gate says when it
+ * was seen to close and when the quotes were gone, and breaker and pause are acknowledged. SIGUSR1
+ * makes the loop panic, SIGUSR2 blocks it for two seconds.
  *
  * A line: {"mono_ns":..,"gate":"open"|"closed","why":"...","quotes":n}. Stop it with SIGINT or
  * SIGTERM.
@@ -33,6 +32,10 @@ struct facts {
     struct flatline_engine *engine;
     struct flatline_engine_worker *loop;
     struct flatline_engine_gate *gate;
+    struct flatline_engine_advice *breaker;
+    struct flatline_engine_advice *pause;
+    uint64_t breaker_serial; /* the last ones acknowledged */
+    uint64_t pause_serial;
 };
 
 static void on_signal(int signal_number)
@@ -67,8 +70,10 @@ say(const struct flatline *reader, const struct flatline_gate *gate, bool open, 
 {
     const uint64_t now = flatline_now_mono_ns();
     uint32_t culprit = 0;
-    const enum flatline_why why = flatline_gate_why(gate, now, &culprit);
-    const char *stream = why == FLATLINE_WHY_FRESH ? "" : flatline_stream_name(reader, culprit);
+    const enum flatline_why why = flatline_quote_why(gate, now, &culprit);
+    const bool of_data =
+        why != FLATLINE_WHY_FRESH && why != FLATLINE_WHY_BREAKER && why != FLATLINE_WHY_PAUSED;
+    const char *stream = of_data ? flatline_stream_name(reader, culprit) : "";
     (void)printf("{\"mono_ns\":%" PRIu64
                  ",\"gate\":\"%s\",\"why\":\"%s\",\"stream\":\"%s\",\"quotes\":%" PRIu64 "}\n",
                  now,
@@ -90,6 +95,19 @@ static void tell(const struct facts *facts, bool changed, bool open)
     }
 }
 
+/* Acknowledges advice once a serial, after it was obeyed. */
+static void acknowledge(const struct flatline_gate *gate,
+                        enum flatline_advice_kind kind,
+                        struct flatline_engine_advice *record,
+                        uint64_t *last_serial)
+{
+    const uint64_t serial = flatline_advice_serial(gate, kind);
+    if (serial != *last_serial) {
+        *last_serial = serial;
+        flatline_advice_done(record, serial, flatline_now_mono_ns());
+    }
+}
+
 /* Trouble on demand. */
 static void suffer(const struct facts *facts)
 {
@@ -105,7 +123,7 @@ static void suffer(const struct facts *facts)
     }
 }
 
-static void quote(struct flatline *reader, struct flatline_gate *gate, const struct facts *facts)
+static void quote(struct flatline *reader, struct flatline_gate *gate, struct facts *facts)
 {
     const uint64_t period_ns = 1000000U;
     uint64_t next_ns = flatline_now_mono_ns();
@@ -113,15 +131,16 @@ static void quote(struct flatline *reader, struct flatline_gate *gate, const str
     bool open = false;
     while (!stop_requested) {
         /* Not fresh is believed only after a second look: the sentinel may merely have been
-         * restarted. */
-        const bool fresh = flatline_gate_fresh(gate, flatline_now_mono_ns()) ||
-                           flatline_look_gate(reader, gate, flatline_now_mono_ns());
+         * restarted. An open breaker is believed at once. */
+        const bool fresh = flatline_look_quote(reader, gate, flatline_now_mono_ns());
         const bool changed = fresh != open;
         open = fresh;
         tell(facts, changed, open);
         if (changed) {
             say(reader, gate, open, quotes);
         }
+        acknowledge(gate, FLATLINE_ADVICE_BREAKER, facts->breaker, &facts->breaker_serial);
+        acknowledge(gate, FLATLINE_ADVICE_PAUSE, facts->pause, &facts->pause_serial);
         suffer(facts);
         quotes += open ? 1 : 0;
         /* After a stop or a block of our own the beats that were missed are not made up for. */
@@ -143,6 +162,8 @@ static int facts_begin(const char *segment, const char *gate_name, struct facts 
     if (error == 0) {
         (void)flatline_declare_worker(facts->engine, "loop", BEAT_NS, &facts->loop);
         (void)flatline_declare_gate(facts->engine, gate_name, &facts->gate);
+        (void)flatline_declare_advice(facts->engine, "breaker", &facts->breaker);
+        (void)flatline_declare_advice(facts->engine, "pause", &facts->pause);
     }
     return error;
 }

@@ -44,7 +44,7 @@ RULES = (
     (r"sentinel/thread\.c", r"(sentinel|core)/.*", LIBC + r"|openssl/crypto\.h",
      "counts what OpenSSL allocates on our threads, and knows no more of it"),
     (r"sentinel/.*", r"(sentinel|feeds|core|flatline)/.*", LIBC + r"|jansson\.h", "the sentinel wires rooms"),
-    (r"tools/(cli_(?!replay)\w*|cli|explain_text|flatline|flatline_commands)\.[ch]", r"tools/(cli|cli_advice|cli_command|explain_text|flatline_commands|init_text)\.h|flatline/.*",
+    (r"tools/(cli_(?!replay)\w*|cli|explain_text|flatline|flatline_commands)\.[ch]", r"tools/(cli|cli_advice|cli_command|cli_drill|cli_engine_files|explain_text|flatline_commands|init_text)\.h|flatline/.*",
      LIBC + r"|jansson\.h", "the reader commands live on what users get: include/ alone"),
     (r"tools/.*", r"(tools|sentinel|feeds|core|flatline)/.*", LIBC + r"|(zstd|jansson)\.h", "tools use the rooms"),
     (r"examples/.*", r"flatline/.*", LIBC + r"|flatline/(flatline|sentinel)\.h", "examples live on what users get"),

@@ -56,8 +56,7 @@ static void gates_publish(struct judge_advice *advice)
 
 static bool row_forbids(const struct flatline_advice_slot *row, uint64_t now_mono_ns)
 {
-    const bool forbids =
-        row->kind == FLATLINE_ADVICE_BREAKER || row->kind == FLATLINE_ADVICE_PAUSE;
+    const bool forbids = row->kind == FLATLINE_ADVICE_BREAKER || row->kind == FLATLINE_ADVICE_PAUSE;
     return row->serial != 0 && forbids && row->until_mono_ns > now_mono_ns;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "tools/cli_advice.h"
 #include "tools/cli_command.h"
+#include "tools/cli_engine_files.h"
 #include "tools/flatline_commands.h"
 
 #include <inttypes.h>
@@ -168,7 +169,96 @@ int cli_advice(const struct flatline *reader, struct flatline_advice **ret_advic
     return count < 0 ? 0 : count;
 }
 
-static json_t *json_of_one(const struct flatline_advice *advice, uint64_t now_ns)
+static const struct cli_usage list_usage = {
+    .command = "advice",
+    .arguments = "",
+    .text = "Lists the advice that holds: what engines are asked to do, until when, by whom and "
+            "why,\n"
+            "and how soon each engine that acknowledges such advice has done so.",
+};
+
+/* What one engine says of one advice. */
+struct acknowledgement {
+    bool is_asked; /* it has a slot for this kind of advice */
+    bool is_done;
+    uint64_t sequence; /* the newest it has acted upon */
+    uint64_t
+        after_ns; /* since it was given; 0: it has acted upon a newer one, or of an earlier boot */
+};
+
+/* The slot is named as the kind, or TARGET/KIND where an engine serves several. */
+static struct acknowledgement acknowledgement_of(const struct flatline_engine_view *view,
+                                                 const struct flatline_advice *advice)
+{
+    struct acknowledgement found = {0};
+    struct flatline_engine_slot_view slot;
+    char name[2 * FLATLINE_NAME_BYTES];
+    const char *kind = flatline_advice_name(advice->kind);
+    (void)snprintf(name, sizeof(name), "%s/%s", advice->name, kind);
+    if (cli_engine_slot(view, FLATLINE_ENGINE_ADVICE, name, &slot) ||
+        cli_engine_slot(view, FLATLINE_ENGINE_ADVICE, kind, &slot)) {
+        const struct flatline_engine_advice *record = slot.record;
+        const uint64_t at_ns = record->acknowledged_mono_ns;
+        found.is_asked = true;
+        found.sequence = record->sequence;
+        found.is_done = record->sequence >= advice->serial;
+        if (record->sequence == advice->serial && advice->since_mono_ns != 0 &&
+            at_ns > advice->since_mono_ns) {
+            found.after_ns = at_ns - advice->since_mono_ns;
+        }
+    }
+    return found;
+}
+
+static json_t *json_of_acknowledgements(const struct cli_engine_files *files,
+                                        const struct flatline_advice *advice)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < files->count; i++) {
+        const struct acknowledgement found = acknowledgement_of(files->views[i], advice);
+        if (found.is_asked) {
+            json_t *object = json_object();
+            const char *name = flatline_engine_view_header(files->views[i])->name;
+            (void)json_object_set_new(object, "engine", cli_json_text(name));
+            (void)json_object_set_new(object, "acknowledged", json_boolean(found.is_done));
+            cli_json_word(object, "sequence", found.sequence);
+            (void)json_object_set_new(object,
+                                      "after_ns",
+                                      found.after_ns != 0 ? json_integer((json_int_t)found.after_ns)
+                                                          : json_null());
+            (void)json_array_append_new(array, object);
+        }
+    }
+    return array;
+}
+
+/* "mm1 1.2 ms, mm2 not yet" */
+static void acknowledgements_text(const struct cli_engine_files *files,
+                                  const struct flatline_advice *advice,
+                                  char text[CLI_EVIDENCE_BYTES])
+{
+    text[0] = '\0';
+    for (uint32_t i = 0; i < files->count; i++) {
+        const struct acknowledgement found = acknowledgement_of(files->views[i], advice);
+        const size_t length = strlen(text);
+        char after[CLI_TEXT_BYTES];
+        cli_span_text((int64_t)found.after_ns, after);
+        if (found.is_asked) {
+            (void)snprintf(text + length,
+                           CLI_EVIDENCE_BYTES - length,
+                           "%s%s %s",
+                           length > 0 ? ", " : "",
+                           flatline_engine_view_header(files->views[i])->name,
+                           !found.is_done        ? "not yet"
+                           : found.after_ns != 0 ? after
+                                                 : "yes");
+        }
+    }
+}
+
+static json_t *json_of_one(const struct cli_engine_files *files,
+                           const struct flatline_advice *advice,
+                           uint64_t now_ns)
 {
     const bool for_ever = advice->until_mono_ns == FLATLINE_UNTIL_CLEARED;
     json_t *object = json_object();
@@ -185,6 +275,7 @@ static json_t *json_of_one(const struct flatline_advice *advice, uint64_t now_ns
     cli_json_word(object, "uid", advice->uid);
     (void)json_object_set_new(object, "by", cli_json_text(advice->by));
     (void)json_object_set_new(object, "reason", cli_json_text(advice->reason));
+    (void)json_object_set_new(object, "engines", json_of_acknowledgements(files, advice));
     return object;
 }
 
@@ -192,22 +283,29 @@ json_t *cli_json_advice(const struct flatline *reader)
 {
     struct flatline_advice *advice = NULL;
     json_t *array = json_array();
+    struct cli_engine_files files;
     const int count = cli_advice(reader, &advice);
+    (void)cli_engine_files_open(list_usage.command, flatline_path(reader), &files);
     for (int i = 0; i < count; i++) {
-        (void)json_array_append_new(array, json_of_one(&advice[i], flatline_now_mono_ns()));
+        (void)json_array_append_new(array, json_of_one(&files, &advice[i], flatline_now_mono_ns()));
     }
+    cli_engine_files_close(&files);
     free(advice);
     return array;
 }
 
 struct cli_table *cli_advice_table(const struct flatline *reader)
 {
-    static const char *const titles[] = {"ADVICE", "FOR", "STILL", "BY", "SERIAL", "REASON"};
+    static const char *const titles[] = {
+        "ADVICE", "FOR", "STILL", "BY", "SERIAL", "REASON", "ACKNOWLEDGED BY, AFTER"};
     struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
     struct flatline_advice *advice = NULL;
     const int count = cli_advice(reader, &advice);
     const uint64_t now_ns = flatline_now_mono_ns();
+    struct cli_engine_files files;
+    (void)cli_engine_files_open(list_usage.command, flatline_path(reader), &files);
     for (int i = 0; i < count; i++) {
+        char told[CLI_EVIDENCE_BYTES];
         char left[CLI_TEXT_BYTES] = "until cleared";
         if (advice[i].until_mono_ns != FLATLINE_UNTIL_CLEARED) {
             cli_span_text((int64_t)(advice[i].until_mono_ns - now_ns), left);
@@ -224,17 +322,13 @@ struct cli_table *cli_advice_table(const struct flatline *reader)
         cli_table_add(table, CLI_PLAIN, "%s", advice[i].by);
         cli_table_add(table, CLI_PLAIN, "%" PRIu64, advice[i].serial);
         cli_table_add(table, CLI_PLAIN, "%s", advice[i].reason);
+        acknowledgements_text(&files, &advice[i], told);
+        cli_table_add(table, CLI_PLAIN, "%s", told);
     }
+    cli_engine_files_close(&files);
     free(advice);
     return table;
 }
-
-static const struct cli_usage list_usage = {
-    .command = "advice",
-    .arguments = "",
-    .text = "Lists the advice that holds: what engines are asked to do, until when, by whom and "
-            "why.",
-};
 
 static int print_advice(const struct flatline *reader, bool json)
 {

@@ -3,14 +3,10 @@
  * cli_engines.c - `flatline engines`: what each engine beside the segment tells of itself. Needs no
  * sentinel: the files are the engines' own.
  */
-#include "flatline/engine.h"
-#include "tools/cli.h"
+#include "tools/cli_engine_files.h"
 #include "tools/flatline_commands.h"
 
-#include <dirent.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct cli_usage usage = {
@@ -239,59 +235,21 @@ static void engine_tell(const struct flatline_engine_view *view, struct listing 
     listing->count++;
 }
 
-static void file_tell(const char *path, struct listing *listing)
-{
-    struct flatline_engine_view *view;
-    const int error = flatline_engine_view_open(path, &view);
-    if (error != 0) {
-        (void)fprintf(stderr, "flatline engines: %s: %s\n", path, flatline_strerror(error));
-        return;
-    }
-    engine_tell(view, listing);
-    flatline_engine_view_close(view);
-}
-
-/* The folder, and how the names of engines' files begin there. */
-static void place_of(const char *segment, char folder[PATH_MAX], char prefix[PATH_MAX])
-{
-    const char *path = segment != NULL ? segment : FLATLINE_DEFAULT_NAME;
-    const char *slash = strrchr(path, '/');
-    (void)snprintf(folder,
-                   PATH_MAX,
-                   "%.*s",
-                   slash != NULL ? (int)(slash - path) + (slash == path) : PATH_MAX - 1,
-                   slash != NULL ? path : FLATLINE_DEFAULT_DIRECTORY);
-    (void)snprintf(
-        prefix, PATH_MAX, "%.1024s" FLATLINE_ENGINE_INFIX, slash != NULL ? slash + 1 : path);
-}
-
 static int print_engines(const struct cli_choice *choice)
 {
     static const char *const titles[] = {"ENGINE", "PROCESS", "KIND", "NAME", "WHAT"};
-    char folder[PATH_MAX];
-    char prefix[PATH_MAX];
-    char path[2 * PATH_MAX];
-    struct dirent **names = NULL;
-    place_of(choice->segment, folder, prefix);
-    const int count = scandir(folder, &names, NULL, alphasort);
-    if (count < 0) {
-        (void)fprintf(
-            stderr, "flatline engines: %s: %s\n", folder, flatline_strerror(FLATLINE_E_NO_FILE));
+    struct cli_engine_files files;
+    if (!cli_engine_files_open(usage.command, choice->segment, &files)) {
+        (void)fprintf(stderr, "flatline engines: %s\n", flatline_strerror(FLATLINE_E_NO_FILE));
         return CLI_DEAD;
     }
     struct listing listing = {.engines = json_array(),
                               .table =
                                   cli_table_create(sizeof(titles) / sizeof(titles[0]), titles)};
-    for (int i = 0; i < count; i++) {
-        const char *name = names[i]->d_name;
-        const size_t length = strlen(prefix);
-        if (strncmp(name, prefix, length) == 0 && strchr(name + length, '.') == NULL) {
-            (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-            file_tell(path, &listing);
-        }
-        free(names[i]);
+    for (uint32_t i = 0; i < files.count; i++) {
+        engine_tell(files.views[i], &listing);
     }
-    free(names);
+    cli_engine_files_close(&files);
     const int code = cli_print_either(choice->json, listing.engines, listing.table);
     return code != CLI_DONE || listing.count > 0 ? code : CLI_DEAD;
 }

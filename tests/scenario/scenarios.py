@@ -711,15 +711,17 @@ def a_drill_closes_one_gate_and_says_so(bin_dir, keep):
         expect(lab, complaints, "drill", "usdm", "--for", "300ms", code=2)
         expect(lab, complaints, "drill", "nonsense", "--yes", code=2)
         expect(lab, complaints, "drill", "usdm", "--for", "2m", "--yes", code=2)
+        lab.start("toy", "toy_engine", str(lab.segment), "usdm")
+        time.sleep(0.6)
         for _ in range(3):
-            report = json.loads(expect(lab, complaints, "drill", "usdm", "--for", "300ms", "--yes", "--json"))
+            report = json.loads(expect(lab, complaints, "drill", "usdm", "--for", "300ms", "--yes", "--json", "--report", str(lab.folder)))
             if report["type"] != "DRILL" or not report["could_quote"] or report["why"] != "FRESH":
                 complaints.append(f"the drill reports {report}")
             if not 0 <= report["closed_after_ns"] < report["opened_after_ns"] >= 3e8:
                 complaints.append(f"closed and opened at {report}")
         expect_told(lab, complaints, ["drill", "drill_end"] * 3)
         expect(lab, complaints, "breaker", "usdm", "--for", "1h", "--reason", "meant")
-        child = lab.start("drill", "flatline", "drill", "usdm", "--for", "200ms", "--yes", "--segment", lab.segment)
+        child = lab.start("drill", "flatline", "drill", "usdm", "--for", "200ms", "--yes", "--report", lab.folder, "--segment", lab.segment)
         child.child.wait(15)
         expect_quotes(lab, complaints, "a breaker that is meant outlasts a drill", usdm="BREAKER", okx="FRESH")
     return complaints

@@ -388,8 +388,10 @@ static void what_only_a_drill_caused_is_told_apart_in_table_and_ring(void **stat
     assert_int_equal(flatline_faults(reader, false, faults, 2), 2);
     assert_false(faults[0].drill);
     assert_true(faults[1].drill);
+
     static const enum flatline_event_type types[] = {
         FLATLINE_EVENT_DRILL_FAULT, FLATLINE_EVENT_FAULT, FLATLINE_EVENT_DRILL_CLEAR};
+
     for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
         assert_int_equal(flatline_next_event(reader, &cursor, &event, NULL), 1);
         assert_int_equal(event.type, types[i]);
