@@ -36,6 +36,7 @@ struct stream_traits {
     enum flatline_class stream_class;
     enum stream_key key;
     enum stream_chain chain;
+    uint8_t channel; /* a number a channel of the venue: streams of one may fall silent together */
     uint64_t period_ns; /* timer channels, else 0 */
     /* the venue sends a first frame by itself: a first-data deadline is fair */
     bool pushes_on_subscribe;

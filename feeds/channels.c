@@ -401,6 +401,7 @@ void channel_traits(enum flatline_venue venue,
     const enum channel_kind kind = channel_kind(venue, channel);
     struct stream_traits traits = {
         .venue = venue,
+        .channel = (uint8_t)kind,
         .stream_class = class_of(kind),
         .key = key_of(venue, kind),
         .chain = chain_of(venue, channel),

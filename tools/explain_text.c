@@ -89,6 +89,8 @@ const char *explain_blame(enum flatline_scope blame)
         [FLATLINE_SCOPE_VENUE] = "the venue",
         [FLATLINE_SCOPE_HOST] = "this host, or the sentinel itself",
         [FLATLINE_SCOPE_ENGINE] = "the engine",
+        [FLATLINE_SCOPE_CHANNEL] = "the venue, of this channel",
+        [FLATLINE_SCOPE_UNKNOWN] = "undecided",
     };
     const size_t known = sizeof(words) / sizeof(words[0]);
     return (size_t)blame < known && words[blame] != NULL ? words[blame] : "nobody can tell yet";

@@ -97,13 +97,16 @@
     E(13, ENGINE_UNPROVEN, "needs the engine's own echo, and none is bound")                        \
     E(14, ENGINE_BEHIND, "the engine itself is behind the sentinel")
 
+/* How far a fault reaches, and whose it is. */
 #define FLATLINE_SCOPES(E)                                                                          \
     E(0, STREAM, "stream")                                                                          \
     E(1, ROUTE, "route")                                                                            \
     E(2, CONNECTION, "connection")                                                                  \
     E(3, VENUE, "venue")                                                                            \
-    E(4, HOST, "host")                                                                              \
-    E(5, ENGINE, "engine")
+    E(4, HOST, "host")           /* the sentinel itself, its machine, its network */                \
+    E(5, ENGINE, "engine")                                                                          \
+    E(6, CHANNEL, "channel")     /* all streams of one channel on one connection */                 \
+    E(7, UNKNOWN, "unknown")     /* of blame only: undecided, and said so */
 
 /* Record types of the event ring. */
 #define FLATLINE_EVENTS(E)                                                                          \
