@@ -6,6 +6,7 @@
     live.py --bin DIR looks [--looks 300]                      how late a spinning reader on a CPU of its own sees a lapse
     live.py --bin DIR sigstop [--trials 50] [--seconds 5]      the side-car stopped behind a full window: who is accused?
     live.py --bin DIR engine [--trials 200]                    how soon a stopped, blocked, panicked, killed engine is found
+    live.py --bin DIR sockets [--trials 50]                    how soon an engine that stops reading is found by its socket alone
 """
 import argparse
 import os
@@ -18,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import live_engine
+import live_sockets
 from lab import Lab, LabError
 
 USDM = "binance-usdm"
@@ -137,10 +139,15 @@ def engine(options):
         return live_engine.measure(lab, options.trials)
 
 
+def sockets(options):
+    with Lab(options.bin) as lab:
+        return live_sockets.measure(lab, options.trials)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
-    parser.add_argument("what", choices=("lateness", "looks", "sigstop", "engine"))
+    parser.add_argument("what", choices=("lateness", "looks", "sigstop", "engine", "sockets"))
     parser.add_argument("--lapses", type=int, default=2000)
     parser.add_argument("--looks", type=int, default=300)
     parser.add_argument("--wait", choices=("block", "spin"), default="block")
@@ -148,7 +155,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     try:
-        return {"lateness": lateness, "looks": looks, "sigstop": sigstop, "engine": engine}[options.what](options)
+        return {"lateness": lateness, "looks": looks, "sigstop": sigstop, "engine": engine, "sockets": sockets}[options.what](options)
     except LabError as error:
         print(f"live: {error}", file=sys.stderr)
         return 1

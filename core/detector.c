@@ -28,7 +28,7 @@ struct detector_policy detector_policy_default(void)
         .proof_interval_ns = 20 * NS_PER_S,
         .self_stall_after_ns = 50 * NS_PER_MS,
         .stall_explains_ns = 60 * NS_PER_S,
-        .unread_after_ns = 250 * NS_PER_MS,
+        .unread_after_ns = 200 * NS_PER_MS,
     };
     policy.lease_on[FLATLINE_FAULT_DOWN] = LEASE_REVOKE;
     policy.lease_on[FLATLINE_FAULT_MUTE] = LEASE_REVOKE;

@@ -48,7 +48,7 @@ struct detector_policy {
     uint64_t self_stall_after_ns;
     /* closes 4004/4005/1008 this long after our stall are ours: 60 s */
     uint64_t stall_explains_ns;
-    /* a byte in an engine's receive queue unread for longer is ENGINE_BEHIND: 250 ms */
+    /* a byte in an engine's receive queue unread for longer is ENGINE_BEHIND: 200 ms */
     uint64_t unread_after_ns;
     uint8_t lease_on[FLATLINE_FAULT_COUNT]; /* enum lease_action by fault kind */
     /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */

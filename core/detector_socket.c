@@ -350,7 +350,11 @@ static void backlog_judge(struct detector *detector,
                           uint64_t at_ns)
 {
     const uint64_t since_ns = unread_since_ns(&own->unread);
-    const uint64_t waits_ns = since_ns != 0 && at_ns > since_ns ? at_ns - since_ns : 0;
+    /* what a stall of ours left behind has its time again from the stall's end */
+    const uint64_t from_ns = greater_of(since_ns, detector->stall_end_ns);
+    const uint64_t waits_ns = since_ns != 0 && at_ns > from_ns ? at_ns - from_ns : 0;
+    /* a look that waited for the judge: he was away, and the ring full for it */
+    const bool is_old = at_ns > detector->ticked_ns + detector->policy.self_stall_after_ns;
     if (waits_ns < OWN_UNREAD_NS / 2) {
         fault_clear(detector, &carrier->faults[CARRIER_BACKLOG], at_ns);
     }
@@ -360,7 +364,7 @@ static void backlog_judge(struct detector *detector,
         own->budget_hits = seen->budget_hits;
     }
     const uint32_t passes = seen->passes - own->passes;
-    if (waits_ns < OWN_UNREAD_NS || passes < 2 || carrier->stall_pending ||
+    if (waits_ns < OWN_UNREAD_NS || passes < 2 || is_old || carrier->stall_pending ||
         carrier->faults[CARRIER_BACKLOG].id != 0) {
         return;
     }

@@ -188,6 +188,7 @@ struct detector {
     uint64_t stall_clear_ns;
 
     struct envelope envelopes[DETECTOR_VENUES];
+    uint64_t ticked_ns;      /* the last tick: up to when the judge has been there */
     uint64_t stall_start_ns; /* our last stall */
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;

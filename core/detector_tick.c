@@ -204,6 +204,7 @@ static void due_ids_pass(struct detector *detector, uint64_t now_ns)
 bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
 {
     uint32_t left = DETECTOR_TICK_MAX;
+    detector->ticked_ns = now_mono_ns;
     carriers_pass(detector,
                   now_mono_ns); /* before its streams: an accused connection explains them */
     user_timeouts(detector, now_mono_ns);

@@ -172,8 +172,8 @@ class Lab:
         self.venue = json.loads((venue_dir / "venue.json").read_text())
         return process
 
-    def command(self, text):
-        """One command to the venue's control socket; returns a time just before it took effect."""
+    def ask(self, text):
+        """One command to the venue's control socket; returns its answer."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
             control.settimeout(STOP_SECONDS)
             control.connect(self.venue["control"])
@@ -187,7 +187,11 @@ class Lab:
         line = answer.decode().strip()
         if not line.startswith("ok"):
             raise LabError(f"venue refused {text!r}: {line}")
-        stamps = [word for word in line.split() if word.startswith("mono_ns=")]
+        return line
+
+    def command(self, text):
+        """One command to the venue; returns a time just before it took effect."""
+        stamps = [word for word in self.ask(text).split() if word.startswith("mono_ns=")]
         return int(stamps[0][8:]) if stamps else time.monotonic_ns()
 
     # ---- the sentinel
@@ -215,6 +219,23 @@ class Lab:
         process = Process(self.folder, name, [self.bin / argv[0], *argv[1:]])
         self.processes.append(process)
         return process
+
+    # ---- an engine's ears
+
+    def start_listener(self, venue, path, subscribe="", name="listener"):
+        """scripts/listener.py on a venue; returns (process, its pid file) once it hears."""
+        pid_file = self.folder / f"{name}.pid"
+        pid_file.unlink(missing_ok=True)
+        argv = [pathlib.Path(__file__).with_name("listener.py"), self.venue["venues"][venue]["ws"] + path, self.venue["ca"], pid_file]
+        process = Process(self.folder, name, argv + ([subscribe] if subscribe else []))
+        self.processes.append(process)
+        self.wait_until(pid_file.exists, f"{name} hears", process)
+        return process, pid_file
+
+    def last_connection(self, venue):
+        """The venue's number of the connection opened last."""
+        words = [w for w in self.ask("list").split() if w.startswith("conn:") and f"={venue}/" in w]
+        return max(int(w[5:].split("=")[0]) for w in words)
 
     # ---- the readers
 

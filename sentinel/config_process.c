@@ -216,7 +216,7 @@ const struct field detect_fields[] = {
     DURATION("alive_for", alive_for_ns, 20 * NS_PER_MS, 5 * NS_PER_S, "250ms"),
     DURATION("self_stall_after", self_stall_after_ns, 20 * NS_PER_MS, 10 * NS_PER_S, "50ms"),
     DURATION("stall_explains", policy.stall_explains_ns, NS_PER_MS, 600 * NS_PER_S, "60s"),
-    DURATION("unread_after", policy.unread_after_ns, 20 * NS_PER_MS, 60 * NS_PER_S, "250ms"),
+    DURATION("unread_after", policy.unread_after_ns, 20 * NS_PER_MS, 60 * NS_PER_S, "200ms"),
     DURATION("first_data", policy.first_data_ns, 100 * NS_PER_MS, 300 * NS_PER_S, "5s"),
     {.key = "frozen_frames",
      .read = read_count,

@@ -22,4 +22,8 @@ void transport_finish(struct connection *connection);
 /** Stops or resumes reading, and with it the answers to pings. */
 void transport_read(struct connection *connection, bool reads);
 
+/** Has the kernel drop whatever comes for it, unacknowledged, as if the peer's machine had gone; or take
+ *  it again. */
+void transport_unplug(struct connection *connection, bool is_unplugged);
+
 #endif

@@ -30,6 +30,7 @@ static const struct fault_verb FAULT_VERBS[] = {
     {"silent-subscribe", FAULT_SILENT_SUBSCRIBE},
     {"no-ack", FAULT_NO_ACK},
     {"blackhole", FAULT_BLACKHOLE},
+    {"half-open", FAULT_HALF_OPEN},
     {"fragment", FAULT_FRAGMENT},
     {"wrong-route", FAULT_WRONG_ROUTE},
     {"refuse", FAULT_REFUSE},
@@ -126,6 +127,7 @@ static const char *read_details(const struct command *command, struct fault *fau
     case FAULT_SILENT_SUBSCRIBE:
     case FAULT_NO_ACK:
     case FAULT_BLACKHOLE:
+    case FAULT_HALF_OPEN:
     case FAULT_FRAGMENT:
     case FAULT_WRONG_ROUTE:
     case FAULT_REST_HANG:
@@ -144,10 +146,13 @@ static void apply_to_connections(struct exchange *exchange, const struct fault *
         if (!connection_is_meant(at, &fault->target)) {
             continue;
         }
-        if (fault->kind == FAULT_BLACKHOLE) {
+        if (fault->kind == FAULT_BLACKHOLE || fault->kind == FAULT_HALF_OPEN) {
             at->is_blackholed = is_on;
             at->heard_mono_ns = exchange->now.mono_ns;
             transport_read(at, !is_on);
+            if (fault->kind == FAULT_HALF_OPEN) {
+                transport_unplug(at, is_on);
+            }
             transport_wake(at);
         } else if (fault->kind == FAULT_FRAGMENT) {
             at->is_fragmenting = is_on;

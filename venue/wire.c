@@ -11,6 +11,7 @@
 #include "core/clock.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,6 +86,20 @@ void transport_read(struct connection *connection, bool reads)
 {
     if (connection->wire != NULL) {
         (void)lws_rx_flow_control(connection->wire, reads ? 1 : 0);
+    }
+}
+
+/* A socket filter that keeps no byte of anything: no right is needed for one on a socket of ours. */
+void transport_unplug(struct connection *connection, bool is_unplugged)
+{
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    const struct sock_fprog program = {.len = 1, .filter = &nothing};
+    if (connection->wire != NULL) {
+        (void)setsockopt(lws_get_socket_fd(connection->wire),
+                         SOL_SOCKET,
+                         is_unplugged ? SO_ATTACH_FILTER : SO_DETACH_FILTER,
+                         &program,
+                         sizeof(program));
     }
 }
 
@@ -245,10 +260,14 @@ static bool is_on(const struct connection *connection, enum fault_kind kind)
 /* A route's fault is a newcomer's as well. */
 static void adopt_faults(struct connection *connection)
 {
+    const bool is_half_open = is_on(connection, FAULT_HALF_OPEN);
     connection->is_fragmenting = is_on(connection, FAULT_FRAGMENT);
-    connection->is_blackholed = is_on(connection, FAULT_BLACKHOLE);
+    connection->is_blackholed = is_half_open || is_on(connection, FAULT_BLACKHOLE);
     if (connection->is_blackholed) {
         transport_read(connection, false);
+    }
+    if (is_half_open) {
+        transport_unplug(connection, true);
     }
 }
 

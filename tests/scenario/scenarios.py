@@ -26,6 +26,8 @@ import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import socket_scenarios
 from lab import Lab, LabError, LabSkip, stop_thread
 
 ATTEMPTS = 3
@@ -780,6 +782,7 @@ SPECIAL = (
     strangers_and_hostile_lines_move_nothing,
     a_drill_closes_one_gate_and_says_so,
     a_quiet_stream_keeps_a_gate_that_waits_for_it_and_a_dead_connection_does_not,
+    *socket_scenarios.SCENARIOS,
 )
 
 

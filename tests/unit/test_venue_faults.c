@@ -137,6 +137,20 @@ static void blackhole_stops_reading_and_ends(void **state)
     assert_int_equal(reading, 1);
 }
 
+static void half_open_unplugs_and_ends(void **state)
+{
+    struct lab *lab = *state;
+    struct connection *connection = two_streams(lab);
+    assert_does(lab, "half-open binance-usdm/public");
+    assert_true(connection->is_blackholed);
+    assert_true(unplugged);
+    assert_int_equal(reading, 0);
+    assert_does(lab, "unhalf-open binance-usdm/public");
+    assert_false(connection->is_blackholed);
+    assert_false(unplugged);
+    assert_int_equal(reading, 1);
+}
+
 static void endings_hit_the_connections_meant_and_no_others(void **state)
 {
     struct lab *lab = *state;
@@ -312,6 +326,7 @@ int main(void)
         LAB_TEST(no_ack_has_never_heard_of_it),
         LAB_TEST(wrong_route_swaps_the_served_routes),
         LAB_TEST(blackhole_stops_reading_and_ends),
+        LAB_TEST(half_open_unplugs_and_ends),
         LAB_TEST(endings_hit_the_connections_meant_and_no_others),
         LAB_TEST(notices_are_told_and_kept),
         LAB_TEST(a_wrong_command_is_an_error_and_changes_nothing),

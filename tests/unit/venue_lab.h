@@ -27,6 +27,7 @@
 static unsigned resets;
 static unsigned finishes;
 static int reading = -1;
+static bool unplugged;
 
 void transport_wake(struct connection *connection)
 {
@@ -49,6 +50,12 @@ void transport_read(struct connection *connection, bool reads)
 {
     (void)connection;
     reading = reads;
+}
+
+void transport_unplug(struct connection *connection, bool is_unplugged)
+{
+    (void)connection;
+    unplugged = is_unplugged;
 }
 
 struct lab {
