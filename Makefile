@@ -10,11 +10,14 @@ build: deps
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -- --quiet
 
+# The toy engines of the demo, and of the playground: c, cpp, go, python.
+ENGINE ?= c
+
 demo: build
-	@scripts/demo
+	@scripts/demo --engine $(ENGINE)
 
 playground: build
-	@scripts/demo --keep
+	@scripts/demo --keep --engine $(ENGINE)
 
 test: deps
 	@scripts/test

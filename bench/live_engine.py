@@ -52,7 +52,7 @@ def quantile(values, share):
 def start_toys(lab, gates, toys):
     for gate in gates:
         if gate not in toys or not toys[gate].alive():
-            toys[gate] = lab.start(f"toy-{gate}-{time.monotonic_ns()}", "toy_engine", str(lab.segment), gate)
+            toys[gate] = lab.start_toy(f"toy-{gate}-{time.monotonic_ns()}", gate)
     time.sleep(0.7)  # found within 250 ms, and a few beats
 
 

@@ -47,7 +47,7 @@ RULES = (
     (r"tools/(cli_(?!replay)\w*|cli|explain_text|flatline|flatline_commands)\.[ch]", r"tools/(cli|cli_advice|cli_command|cli_drill|cli_engine_files|explain_text|flatline_commands|init_text)\.h|flatline/.*",
      LIBC + r"|jansson\.h", "the reader commands live on what users get: include/ alone"),
     (r"tools/.*", r"(tools|sentinel|feeds|core|flatline)/.*", LIBC + r"|(zstd|jansson)\.h", "tools use the rooms"),
-    (r"examples/.*", r"flatline/.*", LIBC + r"|flatline/(flatline|sentinel)\.h", "examples live on what users get"),
+    (r"examples/.*", r"flatline/.*", LIBC + r"|flatline/(engine|flatline|sentinel)\.h", "examples live on what users get"),
     (r"venue/.*", r"venue/.*|tools/capture\.h|flatline/.*|core/(base|clock)\.h",
      LIBC + r"|openssl/\w+\.h|(libwebsockets|jansson|zstd)\.h|ut\w+\.h",
      "the fake venue must not share a mistake with the code it tests"),

@@ -16,6 +16,8 @@ import tempfile
 import threading
 import time
 
+HERE = pathlib.Path(__file__).resolve().parent
+TOY_LANGUAGES = ("c", "cpp", "go", "python")
 START_SECONDS = 20
 STOP_SECONDS = 5
 
@@ -133,6 +135,16 @@ class Watch:
         self.child.stdout.close()
 
 
+def toy_engine(bin_dir, language):
+    """Command of the toy engine in this language. Where there was no Go to build it with, LabSkip."""
+    if language == "python":
+        return ["/usr/bin/python3", HERE.parent / "examples/python/toy_engine.py"]
+    program = pathlib.Path(bin_dir, {"c": "toy_engine", "cpp": "toy_engine_cpp", "go": "toy_engine_go"}[language])
+    if not program.exists():
+        raise LabSkip(f"{program} was not built")
+    return [program]
+
+
 class Lab:
     """with Lab(bin_dir) as lab: lab.start_venue(); lab.start_sentinel(config); ..."""
 
@@ -236,6 +248,10 @@ class Lab:
         """The venue's number of the connection opened last."""
         words = [w for w in self.ask("list").split() if w.startswith("conn:") and f"={venue}/" in w]
         return max(int(w[5:].split("=")[0]) for w in words)
+
+    def start_toy(self, name, gate, language="c"):
+        """The toy engine of examples/, in one of its languages, behind a gate."""
+        return self.start(name, *toy_engine(self.bin, language), self.segment, gate)
 
     # ---- the readers
 

@@ -175,10 +175,33 @@ class gate {
         return flatline_look_quote(reader_, &gate_, now_mono_ns);
     }
 
-    /// Is the engine advised to do this? Serials: flatline_advice_serial(&g.get(), kind).
+    /// Is the engine advised to do this?
     bool advised(enum flatline_advice_kind kind, std::uint64_t now_mono_ns = now()) const noexcept
     {
         return flatline_advised(&gate_, kind, now_mono_ns);
+    }
+
+    /// Serial of the newest advice of a kind that is for this gate, 0 = none.
+    std::uint64_t advice_serial(enum flatline_advice_kind kind) const noexcept
+    {
+        return flatline_advice_serial(&gate_, kind);
+    }
+
+    std::string name() const
+    {
+        const char *found = flatline_gate_name(reader_, gate_.index);
+        return found != nullptr ? found : "";
+    }
+
+    /// The names of its streams.
+    std::vector<std::string> streams() const
+    {
+        std::vector<std::string> names;
+        for (std::uint32_t i = 0; i < gate_.member_count; i++) {
+            const char *found = flatline_stream_name(reader_, gate_.members[i].stream);
+            names.emplace_back(found != nullptr ? found : "");
+        }
+        return names;
     }
 
     /// Why the engine may not quote: FRESH if and only if may_quote().

@@ -180,6 +180,12 @@ func (w Why) String() string { return textOf(whyNames[:], uint64(w)) }
 // Meaning is the reason for people.
 func (w Why) Meaning() string { return textOf(whyMeanings[:], uint64(w)) }
 
+// String returns the name of a kind of advice, such as "BREAKER".
+func (a Advice) String() string { return textOf(adviceNames[:], uint64(a)) }
+
+// Meaning is what commands, and an engine's ADVICE slots, call it, such as "breaker".
+func (a Advice) Meaning() string { return textOf(adviceMeanings[:], uint64(a)) }
+
 // String returns the name of a state, such as "RUNNING".
 func (s State) String() string { return textOf(stateNames[:], uint64(s)) }
 

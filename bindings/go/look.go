@@ -162,6 +162,15 @@ func (g *Gate) Fresh(now uint64) bool {
 	return !g.both || g.own != nil && g.behind() < 0
 }
 
+// Streams returns the names of the gate's streams.
+func (g *Gate) Streams() []string {
+	names := make([]string, len(g.members))
+	for i, m := range g.members {
+		names[i] = g.view.streams[m.stream]
+	}
+	return names
+}
+
 // MayQuote says whether the engine may quote at now: fresh, the breaker closed, not paused.
 func (g *Gate) MayQuote(now uint64) bool {
 	return g.Fresh(now) && atomic.LoadUint64(g.breaker) <= now && atomic.LoadUint64(g.pause) <= now

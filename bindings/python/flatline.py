@@ -769,6 +769,11 @@ class Gate(_Handle):
         self._own_id = None
         super().__init__(reader, name)
 
+    @property
+    def streams(self):
+        """The names of its streams."""
+        return tuple(member.stream for member in self._at[1])
+
     def bind(self, own_id):
         """Holds the gate against the engine's own ids, where it requires both (`require: both` in the
         sentinel's configuration): own_id(stream name) is the newest id that the engine itself has

@@ -35,7 +35,7 @@ foreign=$(nm -D --defined-only "$libdir/libflatline.so" | awk '{print $3}' | gre
 [ -z "$foreign" ] || { echo "exports besides its own: $foreign"; exit 1; }
 
 read -ra flags <<<"$(pkg-config --define-variable=prefix="$folder/usr" --cflags --libs flatline flatline-sentinel)"
-"$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$source/examples/engine_embedded.c" "${flags[@]}" -o "$folder/embedded"
+"$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$source/examples/c/engine_embedded.c" "${flags[@]}" -o "$folder/embedded"
 for program in bin/flatline bin/flatline-venue sbin/flatlined; do
     "$folder/usr/$program" --help >/dev/null || { echo "$program --help fails once installed"; exit 1; }
 done

@@ -13,6 +13,7 @@
  *   lapse STREAM MS KIND   a lapse event, MS ago; KIND 0, or the fault that revoked
  *   renew STREAM MS        a renewal event, MS ago
  *   error TEXT             into the distinct-error log
+ *   advise GATE KIND MS    breaker (0) or pause (1) for MS from now, under the next serial
  *   stop                   stops in order
  */
 #include "core/base.h"
@@ -115,6 +116,22 @@ change(struct publisher *publisher, uint8_t what, uint32_t stream, int64_t ms_ag
     publisher_finding(publisher, &finding, clock_mono_ns());
 }
 
+static void advise(struct publisher *publisher, uint32_t gate, uint64_t kind, int64_t ms)
+{
+    static struct flatline_gate_advice lines[ARRAY_COUNT(gates)];
+    static uint64_t serial;
+    struct flatline_gate_advice *line = &lines[gate];
+    serial++;
+    if (kind == FLATLINE_ADVICE_BREAKER) {
+        line->breaker_until_mono_ns = from_now(ms);
+        line->breaker_serial = serial;
+    } else {
+        line->pause_until_mono_ns = from_now(ms);
+        line->pause_serial = serial;
+    }
+    publisher_gate_advice(publisher, gate, line);
+}
+
 /* Returns false for "stop" and for what it does not know. */
 static bool obey(struct publisher *publisher, const char *line)
 {
@@ -140,6 +157,9 @@ static bool obey(struct publisher *publisher, const char *line)
         change(publisher, kind != 0 ? FINDING_REVOKE : FINDING_LAPSE, stream, ms, kind);
     } else if (sscanf(line, "renew %" SCNu32 " %" SCNd64, &stream, &ms) == 2) {
         change(publisher, FINDING_RENEW, stream, ms, 0);
+    } else if (sscanf(line, "advise %" SCNu32 " %" SCNu64 " %" SCNd64, &stream, &kind, &ms) == 3 &&
+               stream < ARRAY_COUNT(gates)) {
+        advise(publisher, stream, kind, ms);
     } else if (strncmp(line, "error ", 6) == 0) {
         publisher_error(publisher, line + 6, clock_mono_ns());
     } else {
