@@ -48,6 +48,16 @@ void backoff_budget_spend(struct backoff_budget *budget, uint64_t now_mono_ns)
     }
 }
 
+uint32_t backoff_budget_spent(const struct backoff_budget *budget, uint64_t now_mono_ns)
+{
+    const uint32_t known = budget->count < budget->allowed ? budget->count : budget->allowed;
+    uint32_t spent = 0;
+    for (uint32_t i = 0; i < known; i++) {
+        spent += now_mono_ns - budget->attempt_mono_ns[i] < BACKOFF_WINDOW_NS ? 1U : 0U;
+    }
+    return spent;
+}
+
 uint64_t backoff_failed(struct backoff *backoff,
                         struct backoff_budget *budget,
                         uint64_t now_mono_ns,

@@ -44,6 +44,9 @@ uint64_t backoff_budget_ready_mono_ns(const struct backoff_budget *budget, uint6
 /** Notes an attempt made now. */
 void backoff_budget_spend(struct backoff_budget *budget, uint64_t now_mono_ns);
 
+/** Attempts of the last five minutes, as far as they are remembered. */
+uint32_t backoff_budget_spent(const struct backoff_budget *budget, uint64_t now_mono_ns);
+
 /** An attempt failed, or a connection ended at the age of age_ns (0 for a failed attempt).
  *
  *  random          any 64 random bits

@@ -84,6 +84,16 @@ void advice_boot(char boot[ADVICE_BOOT_BYTES]);
  *  out. Returns 0 or -errno. Cost: waits for the disk. */
 int advice_save(const struct advice_table *table, const char *path, const char *boot);
 
+/** The table as the file has it, and the drills where they are wanted. To be freed; NULL: out of
+ *  memory. */
+char *advice_text(const struct advice_table *table, const char *boot, bool with_drills);
+
+/** Takes what advice_text() wrote. Returns 0; -EBADMSG or -ENOMEM: the table is as it was. */
+int advice_take(struct advice_table *table,
+                const char *text,
+                const char *boot,
+                const struct advice_clock *clock);
+
 /** Reads what advice_save() wrote; drops what has run out since. Of another boot, the wall clock
  *  tells what is left. A file that is not there is an empty table.
  *  Returns 0; -EBADMSG it is not what we wrote, -EPERM it is not ours or others may write it; other

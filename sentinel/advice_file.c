@@ -53,6 +53,9 @@ static json_t *json_of_row(const struct flatline_advice_slot *row)
         for_ever ? json_null()
                  : json_integer((json_int_t)(row->since_wall_ns +
                                              (row->until_mono_ns - row->since_mono_ns))));
+    if ((row->flags & FLATLINE_ADVICE_DRILL) != 0) {
+        (void)json_object_set_new(object, "drill", json_true());
+    }
     (void)json_object_set_new(object, "uid", json_integer((json_int_t)row->uid));
     (void)json_object_set_new(object, "by", json_string((const char *)row->by));
     (void)json_object_set_new(object, "name", json_string((const char *)row->name));
@@ -60,12 +63,12 @@ static json_t *json_of_row(const struct flatline_advice_slot *row)
     return object;
 }
 
-static json_t *json_of_table(const struct advice_table *table, const char *boot)
+static json_t *json_of_table(const struct advice_table *table, const char *boot, bool with_drills)
 {
     json_t *rows = json_array();
     for (uint32_t i = 0; i < ADVICE_MAX; i++) {
         const struct flatline_advice_slot *row = &table->rows[i];
-        if (row->serial != 0 && (row->flags & FLATLINE_ADVICE_DRILL) == 0) {
+        if (row->serial != 0 && (with_drills || (row->flags & FLATLINE_ADVICE_DRILL) == 0)) {
             (void)json_array_append_new(rows, json_of_row(row));
         }
     }
@@ -78,6 +81,14 @@ static json_t *json_of_table(const struct advice_table *table, const char *boot)
                      (json_int_t)table->next_serial,
                      "advice",
                      rows);
+}
+
+char *advice_text(const struct advice_table *table, const char *boot, bool with_drills)
+{
+    json_t *root = json_of_table(table, boot, with_drills);
+    char *text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    json_decref(root);
+    return text;
 }
 
 static int text_write(int fd, const char *text)
@@ -99,9 +110,7 @@ int advice_save(const struct advice_table *table, const char *path, const char *
     if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary)) {
         return -ENAMETOOLONG;
     }
-    json_t *root = json_of_table(table, boot);
-    char *text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    json_decref(root);
+    char *text = advice_text(table, boot, false);
     if (text == NULL) {
         return -ENOMEM;
     }
@@ -185,6 +194,7 @@ static bool row_take(const json_t *object,
     if (!same_boot) {
         row->since_mono_ns = 0;
     }
+    row->flags = json_is_true(json_object_get(object, "drill")) ? FLATLINE_ADVICE_DRILL : 0;
     return sound;
 }
 
@@ -255,19 +265,13 @@ static int file_read(const char *path, char **ret_text)
     return 0;
 }
 
-int advice_load(struct advice_table *table,
-                const char *path,
+int advice_take(struct advice_table *table,
+                const char *text,
                 const char *boot,
                 const struct advice_clock *clock)
 {
-    char *text = NULL;
-    const int error = file_read(path, &text);
-    if (error != 0) {
-        return error == -ENOENT ? 0 : error;
-    }
     struct advice_table *loaded = calloc(1, sizeof(*loaded));
     if (loaded == NULL) {
-        free(text);
         return -ENOMEM;
     }
     advice_init(loaded, table->config);
@@ -278,6 +282,20 @@ int advice_load(struct advice_table *table,
     }
     json_decref(root);
     free(loaded);
-    free(text);
     return sound ? 0 : -EBADMSG;
+}
+
+int advice_load(struct advice_table *table,
+                const char *path,
+                const char *boot,
+                const struct advice_clock *clock)
+{
+    char *text = NULL;
+    int error = file_read(path, &text);
+    if (error != 0) {
+        return error == -ENOENT ? 0 : error;
+    }
+    error = advice_take(table, text, boot, clock);
+    free(text);
+    return error;
 }

@@ -28,6 +28,9 @@ struct caller {
     size_t reply_bytes; /* left to send */
     bool leaving;       /* once the reply is out */
     bool ended;         /* he says no more, but may wait for answers */
+    bool kept;          /* however long he is silent */
+    uint32_t fd_count;  /* to go with the first byte of the reply */
+    int fds[COMMAND_FDS_MAX];
     char line[COMMAND_LINE_BYTES];
     char reply[COMMAND_REPLY_BYTES];
 };
@@ -35,9 +38,13 @@ struct caller {
 struct command_socket {
     struct command_setup setup;
     int fd;
+    uint64_t last_id;
+    uint64_t only; /* the one caller who is heard; 0: all */
+    bool placed;   /* under its name, not the temporary one */
     dev_t device;
     ino_t inode;
     struct sockaddr_un address;
+    struct sockaddr_un temporary;
     gid_t groups[GROUPS_MAX];
     struct caller callers[COMMAND_CALLERS_MAX];
 };
@@ -72,22 +79,22 @@ static int name_is_free(const struct sockaddr_un *address)
     return error == ECONNREFUSED || error == ENOENT ? 0 : -EADDRINUSE;
 }
 
-static int socket_place(struct command_socket *server, const struct sockaddr_un *temporary)
+static int socket_bind(struct command_socket *server)
 {
+    const char *path = server->temporary.sun_path;
     struct stat status;
-    (void)unlink(temporary->sun_path);
-    if (bind(server->fd, (const struct sockaddr *)temporary, sizeof(*temporary)) != 0) {
+    (void)unlink(path);
+    if (bind(server->fd, (const struct sockaddr *)&server->temporary, sizeof(server->temporary)) !=
+        0) {
         return -errno;
     }
-    const bool placed = (server->setup.group == (gid_t)-1 ||
-                         lchown(temporary->sun_path, (uid_t)-1, server->setup.group) == 0) &&
-                        chmod(temporary->sun_path, SOCKET_MODE) == 0 &&
-                        listen(server->fd, BACKLOG) == 0 &&
-                        lstat(temporary->sun_path, &status) == 0 &&
-                        rename(temporary->sun_path, server->address.sun_path) == 0;
-    if (!placed) {
+    const bool bound =
+        (server->setup.group == (gid_t)-1 || lchown(path, (uid_t)-1, server->setup.group) == 0) &&
+        chmod(path, SOCKET_MODE) == 0 && listen(server->fd, BACKLOG) == 0 &&
+        lstat(path, &status) == 0;
+    if (!bound) {
         const int error = -errno;
-        (void)unlink(temporary->sun_path);
+        (void)unlink(path);
         return error;
     }
     server->device = status.st_dev;
@@ -95,9 +102,8 @@ static int socket_place(struct command_socket *server, const struct sockaddr_un 
     return 0;
 }
 
-int command_socket_open(const struct command_setup *setup, struct command_socket **ret_socket)
+int command_socket_prepare(const struct command_setup *setup, struct command_socket **ret_socket)
 {
-    struct sockaddr_un temporary;
     struct command_socket *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return -ENOMEM;
@@ -112,13 +118,11 @@ int command_socket_open(const struct command_setup *setup, struct command_socket
         error = address_fill(&server->address, setup->path, "");
     }
     if (error == 0) {
-        error = address_fill(&temporary, setup->path, "~"); /* as long a name as any can be */
+        /* as long a name as any can be */
+        error = address_fill(&server->temporary, setup->path, "~");
     }
     if (error == 0) {
-        error = name_is_free(&server->address);
-    }
-    if (error == 0) {
-        error = socket_place(server, &temporary);
+        error = socket_bind(server);
     }
     if (error != 0) {
         command_socket_close(server);
@@ -126,6 +130,45 @@ int command_socket_open(const struct command_setup *setup, struct command_socket
     }
     *ret_socket = server;
     return 0;
+}
+
+int command_socket_place(struct command_socket *server)
+{
+    if (rename(server->temporary.sun_path, server->address.sun_path) != 0) {
+        return -errno;
+    }
+    server->placed = true;
+    return 0;
+}
+
+int command_socket_open(const struct command_setup *setup, struct command_socket **ret_socket)
+{
+    struct sockaddr_un address;
+    struct command_socket *server = NULL;
+    int error = address_fill(&address, setup->path, "");
+    if (error == 0) {
+        error = name_is_free(&address);
+    }
+    if (error == 0) {
+        error = command_socket_prepare(setup, &server);
+    }
+    if (error == 0) {
+        error = command_socket_place(server);
+    }
+    if (error != 0) {
+        command_socket_close(server);
+        return error;
+    }
+    *ret_socket = server;
+    return 0;
+}
+
+static void fds_close(struct caller *caller)
+{
+    for (uint32_t i = 0; i < caller->fd_count; i++) {
+        (void)close(caller->fds[i]);
+    }
+    caller->fd_count = 0;
 }
 
 void command_socket_close(struct command_socket *server)
@@ -136,12 +179,14 @@ void command_socket_close(struct command_socket *server)
     }
     for (uint32_t i = 0; i < COMMAND_CALLERS_MAX; i++) {
         if (server->callers[i].fd >= 0) {
+            fds_close(&server->callers[i]);
             (void)close(server->callers[i].fd);
         }
     }
-    if (server->inode != 0 && lstat(server->address.sun_path, &status) == 0 &&
-        status.st_dev == server->device && status.st_ino == server->inode) {
-        (void)unlink(server->address.sun_path);
+    const char *path = server->placed ? server->address.sun_path : server->temporary.sun_path;
+    if (server->inode != 0 && lstat(path, &status) == 0 && status.st_dev == server->device &&
+        status.st_ino == server->inode) {
+        (void)unlink(path);
     }
     if (server->fd >= 0) {
         (void)close(server->fd);
@@ -213,41 +258,72 @@ static void caller_take(struct command_socket *server, uint64_t now_mono_ns)
     }
     memset(caller, 0, sizeof(*caller));
     caller->fd = fd;
+    who.id = ++server->last_id;
     caller->who = who;
     caller->heard_mono_ns = now_mono_ns;
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static void caller_drop(struct caller *caller)
+static void caller_end(struct caller *caller)
 {
+    fds_close(caller);
     (void)close(caller->fd);
     caller->fd = -1;
 }
 
-static void reply_send(struct caller *caller)
+static void caller_drop(struct command_socket *server, struct caller *caller)
 {
-    const ssize_t sent =
-        send(caller->fd, caller->reply, caller->reply_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    caller_end(caller);
+    if (server->setup.on_gone != NULL) {
+        server->setup.on_gone(server->setup.user, &caller->who);
+    }
+}
+
+static ssize_t reply_write(struct caller *caller)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(caller->fds))];
+    } room = {0};
+    struct iovec text = {.iov_base = caller->reply, .iov_len = caller->reply_bytes};
+    struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1};
+    if (caller->fd_count > 0) {
+        const size_t bytes = caller->fd_count * sizeof(caller->fds[0]);
+        message.msg_control = room.bytes;
+        message.msg_controllen = CMSG_SPACE(bytes);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(bytes);
+        memcpy(CMSG_DATA(rights), caller->fds, bytes);
+    }
+    return sendmsg(caller->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void reply_send(struct command_socket *server, struct caller *caller)
+{
+    const ssize_t sent = reply_write(caller);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        caller_drop(caller);
+        caller_drop(server, caller);
         return;
     }
     if (sent > 0) {
+        fds_close(caller); /* they went with the first byte */
         caller->reply_bytes -= (size_t)sent;
         memmove(caller->reply, caller->reply + sent, caller->reply_bytes);
     }
     if (caller->reply_bytes == 0 && caller->leaving) {
-        caller_drop(caller);
+        caller_drop(server, caller);
     }
 }
 
-static void reply_long_line(struct caller *caller)
+static void reply_long_line(struct command_socket *server, struct caller *caller)
 {
     memcpy(caller->reply, LONG_REPLY, sizeof(LONG_REPLY) - 1);
     caller->reply_bytes = sizeof(LONG_REPLY) - 1;
     caller->leaving = true;
-    reply_send(caller);
+    reply_send(server, caller);
 }
 
 /* Answers the first whole line, if there is one. */
@@ -256,7 +332,7 @@ static void line_answer(struct command_socket *server, struct caller *caller, ui
     char *end = memchr(caller->line, '\n', caller->line_bytes);
     if (end == NULL) {
         if (caller->line_bytes == sizeof(caller->line)) {
-            reply_long_line(caller);
+            reply_long_line(server, caller);
         }
         return;
     }
@@ -275,10 +351,10 @@ static void line_answer(struct command_socket *server, struct caller *caller, ui
     caller->line_bytes -= taken;
     memmove(caller->line, caller->line + taken, caller->line_bytes);
     caller->heard_mono_ns = now_mono_ns;
-    reply_send(caller);
+    reply_send(server, caller);
 }
 
-static void caller_read(struct caller *caller)
+static void caller_read(struct command_socket *server, struct caller *caller)
 {
     const size_t room = sizeof(caller->line) - caller->line_bytes;
     if (room == 0 || caller->leaving || caller->ended) {
@@ -290,7 +366,7 @@ static void caller_read(struct caller *caller)
     } else if (got == 0) {
         caller->ended = true;
     } else if (errno != EAGAIN && errno != EINTR) {
-        caller_drop(caller);
+        caller_drop(server, caller);
     }
 }
 
@@ -300,22 +376,64 @@ static void caller_serve(struct command_socket *server,
                          uint64_t now_mono_ns)
 {
     if (caller->reply_bytes > 0) { /* one answer at a time: who does not read is not heard */
-        reply_send(caller);
+        reply_send(server, caller);
     }
     if (caller->fd >= 0 && caller->reply_bytes == 0) {
         if (events != 0) {
-            caller_read(caller);
+            caller_read(server, caller);
         }
         if (caller->fd >= 0 && !caller->leaving) {
             line_answer(server, caller, now_mono_ns);
         }
         if (caller->fd >= 0 && caller->ended && caller->reply_bytes == 0 &&
             memchr(caller->line, '\n', caller->line_bytes) == NULL) {
-            caller_drop(caller);
+            caller_drop(server, caller);
         }
     }
-    if (caller->fd >= 0 && now_mono_ns > caller->heard_mono_ns + IDLE_MAX_NS) {
-        caller_drop(caller);
+    if (caller->fd >= 0 && !caller->kept && now_mono_ns > caller->heard_mono_ns + IDLE_MAX_NS) {
+        caller_drop(server, caller);
+    }
+}
+
+/* ---- what on_line may ask for ---------------------------------------------------------------- */
+
+static struct caller *caller_of(struct command_socket *server, uint64_t id)
+{
+    for (uint32_t i = 0; i < COMMAND_CALLERS_MAX; i++) {
+        if (server->callers[i].fd >= 0 && server->callers[i].who.id == id) {
+            return &server->callers[i];
+        }
+    }
+    return NULL;
+}
+
+void command_socket_pass(struct command_socket *server, uint64_t id, const int *fds, uint32_t count)
+{
+    struct caller *caller = caller_of(server, id);
+    flatline_assert(caller != NULL && count <= COMMAND_FDS_MAX);
+    fds_close(caller);
+    memcpy(caller->fds, fds, count * sizeof(*fds));
+    caller->fd_count = count;
+}
+
+void command_socket_keep(struct command_socket *server, uint64_t id)
+{
+    struct caller *caller = caller_of(server, id);
+    if (caller != NULL) {
+        caller->kept = true;
+    }
+}
+
+void command_socket_hear_only(struct command_socket *server, uint64_t id)
+{
+    server->only = id;
+}
+
+void command_socket_drop(struct command_socket *server, uint64_t id)
+{
+    struct caller *caller = caller_of(server, id);
+    if (caller != NULL) {
+        caller_end(caller);
     }
 }
 
@@ -327,10 +445,11 @@ void command_socket_polls(const struct command_socket *server, struct pollfd *po
     for (uint32_t i = 0; i < COMMAND_CALLERS_MAX; i++) {
         const struct caller *caller = &server->callers[i];
         const short events = caller->reply_bytes > 0 ? POLLOUT : POLLIN;
-        polls[i + 1U] = (struct pollfd){.fd = caller->fd, .events = events};
+        const bool heard = server->only == 0 || server->only == caller->who.id;
+        polls[i + 1U] = (struct pollfd){.fd = heard ? caller->fd : -1, .events = events};
         full = full && caller->fd >= 0;
     }
-    polls[0] = (struct pollfd){.fd = full ? -1 : server->fd, .events = POLLIN};
+    polls[0] = (struct pollfd){.fd = full || server->only != 0 ? -1 : server->fd, .events = POLLIN};
 }
 
 void command_socket_serve(struct command_socket *server,
@@ -338,11 +457,12 @@ void command_socket_serve(struct command_socket *server,
                           uint64_t now_mono_ns)
 {
     for (uint32_t i = 0; i < COMMAND_CALLERS_MAX; i++) {
-        if (server->callers[i].fd >= 0) {
-            caller_serve(server, &server->callers[i], polls[i + 1U].revents, now_mono_ns);
+        struct caller *caller = &server->callers[i];
+        if (caller->fd >= 0 && (server->only == 0 || server->only == caller->who.id)) {
+            caller_serve(server, caller, polls[i + 1U].revents, now_mono_ns);
         }
     }
-    if (polls[0].revents != 0) {
+    if (polls[0].revents != 0 && server->only == 0) {
         caller_take(server, now_mono_ns);
     }
 }

@@ -17,6 +17,7 @@
 #define COMMAND_LINE_BYTES  1024U /* a command, its line end included */
 #define COMMAND_REPLY_BYTES 1024U /* an answer, its line end included */
 #define COMMAND_POLLS       (COMMAND_CALLERS_MAX + 1U)
+#define COMMAND_FDS_MAX     2U /* descriptors that go with an answer */
 
 struct command_socket; /* opaque: command_socket.c */
 
@@ -24,6 +25,7 @@ struct command_socket; /* opaque: command_socket.c */
 struct command_caller {
     uid_t uid;
     pid_t pid;
+    uint64_t id; /* of his connection: 1, 2, 3 ... */
 };
 
 struct command_setup {
@@ -37,6 +39,8 @@ struct command_setup {
                     size_t reply_bytes);
     /** Told of each caller who may not act. */
     void (*on_refused)(void *user, const struct command_caller *caller);
+    /** Told of each caller who may act, when he is gone. NULL: nobody cares. */
+    void (*on_gone)(void *user, const struct command_caller *caller);
     void *user;
 };
 
@@ -45,8 +49,29 @@ struct command_setup {
  *  Returns 0; -EADDRINUSE somebody serves there, or it is no socket; other -errno. */
 int command_socket_open(const struct command_setup *setup, struct command_socket **ret_socket);
 
+/** The same in two halves, for a successor: prepared, it stands under the temporary name; placed, it
+ *  takes the name, whoever serves there. Returns 0 or -errno. */
+int command_socket_prepare(const struct command_setup *setup, struct command_socket **ret_socket);
+int command_socket_place(struct command_socket *socket);
+
 /** Closes everything and removes the name, if it is still ours. NULL is accepted. */
 void command_socket_close(struct command_socket *socket);
+
+/** Within on_line: descriptors that go with the answer to this caller. They are the socket's from
+ *  here on, to be closed. */
+void command_socket_pass(struct command_socket *socket,
+                         uint64_t id,
+                         const int *fds,
+                         uint32_t count);
+
+/** Keeps a caller who says nothing for long. */
+void command_socket_keep(struct command_socket *socket, uint64_t id);
+
+/** Hears this caller alone; the others wait, and nobody new is taken. 0: everybody again. */
+void command_socket_hear_only(struct command_socket *socket, uint64_t id);
+
+/** Ends a caller's connection; on_gone is not told. */
+void command_socket_drop(struct command_socket *socket, uint64_t id);
 
 /** Fills COMMAND_POLLS entries for poll(); unused ones have fd -1. */
 void command_socket_polls(const struct command_socket *socket, struct pollfd *polls);

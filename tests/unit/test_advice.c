@@ -198,6 +198,25 @@ static void what_is_saved_comes_back_whole_but_for_drills_and_what_ran_out(void 
     assert_int_equal(advice_next_change(&table), 0); /* and the judge is told */
 }
 
+static void what_is_passed_on_comes_whole_with_its_drills(void **state)
+{
+    (void)state;
+    (void)give(KIND(REDUCE), "quote", 60 * NS_PER_S, false);
+    (void)give(KIND(BREAKER), "quote", NS_PER_S, true);
+    struct advice_table before = table;
+    memset(before.changed, 0, sizeof(before.changed));
+    char *text = advice_text(&table, "this", true);
+    assert_non_null(text);
+    advice_init(&table, config);
+    assert_int_equal(advice_take(&table, text, "this", &clock_at), 0);
+    assert_int_equal(table.next_serial, before.next_serial);
+    assert_memory_equal(table.rows, before.rows, sizeof(before.rows));
+    text[strlen(text) / 2] = '\0';
+    assert_int_equal(advice_take(&table, text, "this", &clock_at), -EBADMSG);
+    assert_memory_equal(table.rows, before.rows, sizeof(before.rows)); /* as it was */
+    free(text);
+}
+
 static void after_a_reboot_the_wall_clock_tells_what_is_left(void **state)
 {
     (void)state;
@@ -321,6 +340,7 @@ int main(void)
         CASE(advice_runs_out_at_its_nanosecond_and_is_told),
         CASE(a_full_table_refuses_and_keeps_what_it_has),
         CASE(what_is_saved_comes_back_whole_but_for_drills_and_what_ran_out),
+        CASE(what_is_passed_on_comes_whole_with_its_drills),
         CASE(after_a_reboot_the_wall_clock_tells_what_is_left),
         CASE(a_target_that_is_gone_is_kept_and_covers_nothing),
         CASE(a_damaged_file_is_an_error_and_never_an_empty_table),

@@ -105,6 +105,20 @@ static void attempts_are_spaced_and_the_window_slides(void **state)
                      START_NS + BACKOFF_SPACING_NS + BACKOFF_WINDOW_NS);
 }
 
+static void what_was_spent_is_told_until_the_window_has_passed(void **state)
+{
+    (void)state;
+    struct backoff_budget budget;
+    backoff_budget_init(&budget, 30);
+    assert_int_equal(backoff_budget_spent(&budget, START_NS), 0);
+    for (unsigned i = 0; i < 7; i++) { /* more than are kept */
+        backoff_budget_spend(&budget, START_NS + i);
+    }
+    assert_int_equal(backoff_budget_spent(&budget, START_NS + 7), 3);
+    assert_int_equal(backoff_budget_spent(&budget, START_NS + 5 + BACKOFF_WINDOW_NS), 1);
+    assert_int_equal(backoff_budget_spent(&budget, START_NS + 6 + BACKOFF_WINDOW_NS), 0);
+}
+
 static void budgets_are_clamped_to_what_can_be_kept(void **state)
 {
     (void)state;
@@ -157,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_connection_that_lasted_forgets_its_failures),
         cmocka_unit_test(retry_after_holds_every_connection_of_the_venue),
         cmocka_unit_test(attempts_are_spaced_and_the_window_slides),
+        cmocka_unit_test(what_was_spent_is_told_until_the_window_has_passed),
         cmocka_unit_test(budgets_are_clamped_to_what_can_be_kept),
         cmocka_unit_test(endless_failures_stay_within_a_tenth_of_the_budget),
     };

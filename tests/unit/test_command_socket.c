@@ -38,6 +38,17 @@ static unsigned refused_seen;
 static char last_line[COMMAND_LINE_BYTES];
 static uint64_t now_ns;
 
+static uint64_t gone_id;
+static uint64_t last_id;
+static int pass_fds[COMMAND_FDS_MAX];
+static uint32_t pass_count;
+
+static void on_gone(void *user, const struct command_caller *caller)
+{
+    (void)user;
+    gone_id = caller->id;
+}
+
 static void on_line(void *user,
                     const struct command_caller *caller,
                     const char *line,
@@ -46,6 +57,11 @@ static void on_line(void *user,
 {
     (void)user;
     lines_seen++;
+    last_id = caller->id;
+    if (pass_count > 0) {
+        command_socket_pass(server, caller->id, pass_fds, pass_count);
+        pass_count = 0;
+    }
     (void)snprintf(last_line, sizeof(last_line), "%s", line);
     (void)snprintf(reply, reply_bytes, "uid %u said %.100s", (unsigned)caller->uid, line);
 }
@@ -59,8 +75,11 @@ static void on_refused(void *user, const struct command_caller *caller)
 
 static int server_open(gid_t group)
 {
-    const struct command_setup setup = {
-        .path = path, .group = group, .on_line = on_line, .on_refused = on_refused};
+    const struct command_setup setup = {.path = path,
+                                        .group = group,
+                                        .on_line = on_line,
+                                        .on_refused = on_refused,
+                                        .on_gone = on_gone};
     return command_socket_open(&setup, &server);
 }
 
@@ -338,6 +357,130 @@ static void a_served_name_is_left_alone_and_a_dead_one_replaced(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+/* The descriptors that came with the first byte, and the text. */
+static unsigned hear_fds(int fd, int *fds, char *text, size_t bytes)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * COMMAND_FDS_MAX)];
+    } room;
+    struct iovec part = {.iov_base = text, .iov_len = bytes - 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof(room.bytes)};
+    const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+    assert_true(got > 0);
+    text[got] = '\0';
+    const struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    if (rights == NULL) {
+        return 0;
+    }
+    assert_int_equal(rights->cmsg_type, SCM_RIGHTS);
+    memcpy(fds, CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
+    return (unsigned)((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+}
+
+static void descriptors_go_with_one_answer_and_are_closed_here(void **state)
+{
+    (void)state;
+    int pipe_fds[2];
+    int heard[COMMAND_FDS_MAX] = {-1, -1};
+    char text[256];
+    char byte = 0;
+    assert_int_equal(pipe(pipe_fds), 0);
+    const int caller = call();
+    pass_fds[0] = pipe_fds[1];
+    pass_fds[1] = dup(pipe_fds[1]);
+    pass_count = 2;
+    say(caller, "give\n", 5);
+    serve(STEPS);
+    assert_int_equal(hear_fds(caller, heard, text, sizeof(text)), 2);
+    assert_non_null(strstr(text, "said give"));
+    assert_int_equal(write(heard[0], "x", 1), 1);
+    assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+    (void)close(heard[0]);
+    (void)close(heard[1]);
+    assert_int_equal(read(pipe_fds[0], &byte, 1), 0); /* no copy is left on the other side */
+    say(caller, "again\n", 6);
+    serve(STEPS);
+    assert_int_equal(hear_fds(caller, heard, text, sizeof(text)), 0);
+    (void)close(caller);
+    (void)close(pipe_fds[0]);
+}
+
+static void one_who_is_heard_alone_keeps_the_others_waiting_and_nobody_is_lost(void **state)
+{
+    (void)state;
+    char text[256];
+    const int first = call();
+    const int second = call();
+    say(first, "one\n", 4);
+    serve(STEPS);
+    assert_true(hear(first, text, sizeof(text)) > 0);
+    command_socket_hear_only(server, last_id);
+    const int third = call(); /* not even taken */
+    say(second, "two\n", 4);
+    say(third, "three\n", 6);
+    say(first, "still one\n", 10);
+    serve(STEPS);
+    assert_string_equal(last_line, "still one");
+    assert_int_equal(hear(second, text, sizeof(text)), -1);
+    command_socket_hear_only(server, 0);
+    serve(STEPS);
+    assert_true(hear(second, text, sizeof(text)) > 0);
+    assert_true(hear(third, text, sizeof(text)) > 0);
+    (void)close(first);
+    (void)close(second);
+    (void)close(third);
+}
+
+static void one_who_is_kept_may_be_silent_and_his_end_is_told(void **state)
+{
+    (void)state;
+    char text[256];
+    const int kept = call();
+    say(kept, "keep me\n", 8);
+    serve(STEPS);
+    assert_true(hear(kept, text, sizeof(text)) > 0);
+    command_socket_keep(server, last_id);
+    now_ns += 3600 * NS_PER_S;
+    serve(STEPS);
+    say(kept, "still here\n", 11);
+    serve(STEPS);
+    assert_true(hear(kept, text, sizeof(text)) > 0);
+    gone_id = 0;
+    (void)close(kept);
+    serve(STEPS);
+    assert_int_equal(gone_id, last_id);
+}
+
+static void a_prepared_socket_takes_the_name_of_a_living_one_at_once(void **state)
+{
+    (void)state;
+    struct command_socket *old = server;
+    struct command_socket *prepared = NULL;
+    char text[256];
+    const struct command_setup setup = {
+        .path = path, .group = (gid_t)-1, .on_line = on_line, .on_refused = on_refused};
+    const int early = call();
+    assert_int_equal(command_socket_prepare(&setup, &prepared), 0);
+    say(early, "early\n", 6);
+    serve(STEPS); /* the old one is asked until the name is taken, and answers whom it has */
+    assert_true(hear(early, text, sizeof(text)) > 0);
+    assert_int_equal(command_socket_place(prepared), 0);
+    const int late = call();
+    say(late, "late\n", 5);
+    serve(STEPS);
+    assert_int_equal(hear(late, text, sizeof(text)), -1);
+    command_socket_close(old); /* and leaves the name alone */
+    server = prepared;
+    serve(STEPS);
+    assert_true(hear(late, text, sizeof(text)) > 0);
+    (void)close(early);
+    (void)close(late);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 
 int main(void)
@@ -353,6 +496,10 @@ int main(void)
         CASE(a_stranger_is_refused_and_counted),
         CASE(a_member_of_the_group_may_act_by_his_supplementary_groups),
         CASE(a_served_name_is_left_alone_and_a_dead_one_replaced),
+        CASE(descriptors_go_with_one_answer_and_are_closed_here),
+        CASE(one_who_is_heard_alone_keeps_the_others_waiting_and_nobody_is_lost),
+        CASE(one_who_is_kept_may_be_silent_and_his_end_is_told),
+        CASE(a_prepared_socket_takes_the_name_of_a_living_one_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
