@@ -98,6 +98,9 @@ int publisher_seize_lock(struct publisher *publisher, char *ret_error_text);
  *  offer; other -errno. */
 int publisher_take_name(struct publisher *publisher, char *ret_error_text);
 
+/** Does our file stand under the name? */
+bool publisher_has_name(const struct publisher *publisher);
+
 /** Once the predecessor has marked itself, or is dead: removes its second name. */
 void publisher_settle_name(const struct publisher *publisher);
 

@@ -37,6 +37,11 @@ bool publisher_is_file(const struct publisher *publisher, uint64_t device, uint6
     return publisher->device == device && publisher->inode == inode;
 }
 
+bool publisher_has_name(const struct publisher *publisher)
+{
+    return stands_under(publisher, publisher->path);
+}
+
 void publisher_drop_name(const struct publisher *publisher)
 {
     char path[PATH_MAX];
@@ -154,7 +159,7 @@ int publisher_reclaim_name(const struct publisher *publisher)
      * what it will go on showing. */
     (void)unlink(next);
     int result = 0;
-    if (!stands_under(publisher, publisher->path)) {
+    if (!publisher_has_name(publisher)) {
         result = rename(old, publisher->path) == 0 ? 1 : -errno;
     }
     (void)unlink(old);
@@ -165,7 +170,7 @@ int publisher_reclaim_name(const struct publisher *publisher)
 int publisher_check_successor(const struct publisher *publisher)
 {
     struct flatline_header header;
-    if (stands_under(publisher, publisher->path)) {
+    if (publisher_has_name(publisher)) {
         return -ENOENT;
     }
     const int fd = open(publisher->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

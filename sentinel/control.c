@@ -103,6 +103,13 @@ venue_init(struct control *control, uint32_t index, char *error_text, size_t err
         return result;
     }
     time_init(venue, clock_mono_ns());
+    for (uint32_t i = 0; control->setup.terms != NULL && i < control->setup.terms->spent[index];
+         i++) {
+        backoff_budget_spend(&venue->budget, clock_mono_ns()); /* the address is the same */
+    }
+    if (control->setup.terms != NULL && control->setup.terms->held_ns[index] > 0) {
+        venue->budget.not_before_mono_ns = clock_mono_ns() + control->setup.terms->held_ns[index];
+    }
     return 0;
 }
 
@@ -116,6 +123,7 @@ int control_create(const struct control_setup *setup,
         return -ENOMEM;
     }
     control->setup = *setup;
+    control->stands_by = setup->terms != NULL ? 1 : 0;
     control->line_count = setup->plan->line_count;
     control->lines = calloc(control->line_count + 1U, sizeof(*control->lines));
     control->polls = calloc(control->line_count + 1U + COMMAND_POLLS, sizeof(*control->polls));
@@ -150,26 +158,83 @@ int control_create(const struct control_setup *setup,
     return 0;
 }
 
-int control_listen(struct control *control, char *error_text, size_t error_text_bytes)
+static struct command_setup commands_setup(struct control *control)
 {
-    const struct config *config = control->setup.config;
-    if (config->control_socket == NULL) {
-        return 0;
-    }
-    const struct command_setup setup = {.path = config->control_socket,
-                                        .group = config->control_group,
-                                        .on_line = orders_on_line,
-                                        .on_refused = orders_on_refused,
-                                        .user = control};
-    const int error = command_socket_open(&setup, &control->commands);
+    return (struct command_setup){.path = control->setup.config->control_socket,
+                                  .group = control->setup.config->control_group,
+                                  .on_line = orders_on_line,
+                                  .on_refused = orders_on_refused,
+                                  .on_gone = offer_on_gone,
+                                  .user = control};
+}
+
+static int
+listen_result(const struct control *control, int error, char *error_text, size_t error_text_bytes)
+{
     if (error != 0) {
         (void)snprintf(error_text,
                        error_text_bytes,
                        "control_socket: cannot listen at %s: %s",
-                       config->control_socket,
+                       control->setup.config->control_socket,
                        strerror(-error));
     }
     return error;
+}
+
+int control_listen(struct control *control, char *error_text, size_t error_text_bytes)
+{
+    if (control->setup.config->control_socket == NULL) {
+        return 0;
+    }
+    const struct command_setup setup = commands_setup(control);
+    const int error = command_socket_open(&setup, &control->commands);
+    return listen_result(control, error, error_text, error_text_bytes);
+}
+
+/* ---- standing by ----------------------------------------------------------------------------- */
+
+int control_prepare(struct control *control, char *error_text, size_t error_text_bytes)
+{
+    if (control->setup.config->control_socket == NULL) {
+        return 0;
+    }
+    const struct command_setup setup = commands_setup(control);
+    const int error = command_socket_prepare(&setup, &control->commands);
+    return listen_result(control, error, error_text, error_text_bytes);
+}
+
+int control_adopt_advice(struct control *control, const char *text)
+{
+    return orders_adopt(control, text);
+}
+
+void control_load_advice(struct control *control)
+{
+    orders_load(control);
+}
+
+bool control_advice_is_out(const struct control *control)
+{
+    /* ORDER advice.published, acquire: whoever renames the segment into place behind this has its
+     * gates' lines in it. */
+    return load_acquire(&control->setup.words->judge.advised) ==
+           load_relaxed(&control->setup.advice->head); /* relaxed: it is we who push */
+}
+
+int control_go(struct control *control,
+               uint64_t serve_from_mono_ns,
+               char *error_text,
+               size_t error_text_bytes)
+{
+    int error = 0;
+    if (control->commands != NULL) {
+        error = command_socket_place(control->commands);
+    }
+    (void)orders_save(control); /* its file may be another than the predecessor's */
+    control->serve_from_mono_ns = serve_from_mono_ns;
+    /* ORDER takeover.standby, release: the table and the socket are the control thread's. */
+    store_release(&control->stands_by, 0);
+    return listen_result(control, error, error_text, error_text_bytes);
 }
 
 void control_destroy(struct control *control)
@@ -244,7 +309,7 @@ static void inbox_take(struct control *control, uint64_t now_mono_ns)
 }
 
 /* Waits for a dial, a command, a poke, or the time limit. */
-static void control_wait(struct control *control, bool rest_is_busy)
+static void control_wait(struct control *control, bool serves, bool rest_is_busy)
 {
     nfds_t count = control->line_count + 1U;
     control->polls[0] = (struct pollfd){.fd = control->poke_fd, .events = POLLIN};
@@ -254,7 +319,7 @@ static void control_wait(struct control *control, bool rest_is_busy)
             (struct pollfd){.fd = dial != NULL ? dial_fd(dial) : -1,
                             .events = dial != NULL ? dial_events(dial) : (short)0};
     }
-    if (control->commands != NULL) {
+    if (serves) {
         command_socket_polls(control->commands, &control->polls[count]);
         count += COMMAND_POLLS;
     }
@@ -266,13 +331,22 @@ static void control_wait(struct control *control, bool rest_is_busy)
     }
 }
 
+/* The table and the socket of one that stands by are another thread's. */
+static bool has_orders(const struct control *control)
+{
+    return load_acquire(&control->stands_by) == 0; /* ORDER takeover.standby, acquire */
+}
+
 void *control_run(void *user)
 {
     struct control *control = user;
     bool rest_is_busy = false;
     while (load_acquire(&control->setup.words->stop) ==
            0) { /* acquire: pairs with flatline_stop()'s release */
-        control_wait(control, rest_is_busy);
+        const bool orders = has_orders(control);
+        const bool serves =
+            orders && control->commands != NULL && clock_mono_ns() >= control->serve_from_mono_ns;
+        control_wait(control, serves, rest_is_busy);
         const uint64_t now = clock_mono_ns();
         inbox_take(control, now);
         user_step(control, now);
@@ -282,10 +356,13 @@ void *control_run(void *user)
         for (uint32_t i = 0; i < control->line_count; i++) {
             line_step(control, &control->lines[i], control->polls[i + 1U].revents != 0, now);
         }
-        if (control->commands != NULL) {
+        if (serves) {
             command_socket_serve(control->commands, &control->polls[control->line_count + 1U], now);
+            offer_step(control, now);
         }
-        orders_step(control, now);
+        if (orders) {
+            orders_step(control, now);
+        }
         witness_step(control, now);
         rest_is_busy = rest_service(control->rest, now);
     }

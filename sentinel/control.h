@@ -28,7 +28,10 @@ struct control_setup {
     struct text_queue *log;        /* lines for the operator */
     struct text_queue *errors;     /* texts for the distinct-error log */
     struct words *words;
-    const struct publisher *publisher; /* for its lease words; NULL: REST is asked for no books */
+    /* its lease words, and what a successor may ask for; NULL: REST is asked for no books */
+    struct publisher *publisher;
+    /* We are a successor: advice and commands wait for control_go(). NULL: we are not. */
+    const struct takeover_terms *terms;
     void (*poke_ingest)(void *user);
     void *poke_user;
 };
@@ -43,6 +46,27 @@ int control_create(const struct control_setup *setup,
  *  second daemon that is about to be refused takes nobody's socket. Returns 0 or -errno with a
  *  sentence in error_text. */
 int control_listen(struct control *control, char *error_text, size_t error_text_bytes);
+
+/* Of a control that stands by, for the thread that takes over: until control_go() the control thread
+ * leaves advice and commands alone. */
+
+/** Binds the control socket under its temporary name. Returns as control_listen(). */
+int control_prepare(struct control *control, char *error_text, size_t error_text_bytes);
+
+/** Takes the predecessor's advice as it passed it, or from the state file where it has died.
+ *  Returns 0 or -errno: it is no advice. */
+int control_adopt_advice(struct control *control, const char *text);
+void control_load_advice(struct control *control);
+
+/** Is all of it in the segment? */
+bool control_advice_is_out(const struct control *control);
+
+/** Takes the control socket's name, saves the advice, and lets the control thread take commands from
+ *  serve_from_mono_ns on. Returns as control_listen(). */
+int control_go(struct control *control,
+               uint64_t serve_from_mono_ns,
+               char *error_text,
+               size_t error_text_bytes);
 
 /** After ingest_destroy(): frees dials, REST, what ingest gave back, and the trust stores,
  *  which must outlive every connection. NULL is accepted. */

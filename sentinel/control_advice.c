@@ -5,6 +5,7 @@
  *     {"do":"give","kind":"breaker","target":"btc","for_ns":30000000000,"reason":"..."}
  *     {"do":"clear","kind":"breaker","target":"btc"}
  *     {"do":"drill","target":"btc","for_ns":500000000}
+ *     {"do":"takeover",...}: control_takeover.c
  *
  * for_ns null: until cleared. The answer: {"ok":true,"serial":7,"gates":2,"saved":true,...} or
  * {"ok":false,"error":"usage","text":"..."}.
@@ -53,7 +54,7 @@ static void changes_tell(struct control *control)
     }
 }
 
-static bool table_save(struct control *control)
+bool orders_save(struct control *control)
 {
     const int error = advice_save(&control->advice, control->state_file, control->boot);
     if (error != 0) {
@@ -97,13 +98,12 @@ static void breaker_open_all(struct control *control, int error)
     if (snprintf(aside, sizeof(aside), "%s.bad", control->state_file) < (int)sizeof(aside)) {
         (void)rename(control->state_file, aside);
     }
-    (void)table_save(control);
+    (void)orders_save(control);
 }
 
 int orders_init(struct control *control)
 {
     const struct config *config = control->setup.config;
-    const struct advice_clock clock = clock_now();
     if (config->state_file != NULL) {
         control->state_file = strdup(config->state_file);
     } else if (asprintf(&control->state_file,
@@ -117,10 +117,15 @@ int orders_init(struct control *control)
     }
     advice_init(&control->advice, config);
     advice_boot(control->boot);
-    const int error = advice_load(&control->advice, control->state_file, control->boot, &clock);
-    if (error != 0) {
-        breaker_open_all(control, error);
+    if (control->setup.terms == NULL) {
+        orders_load(control);
     }
+    return 0;
+}
+
+/* To the log, and to the judge: the queue holds a whole table. */
+static void table_tell(struct control *control)
+{
     for (uint32_t i = 0; i < ADVICE_MAX; i++) {
         const struct flatline_advice_slot *row = &control->advice.rows[i];
         if (row->serial != 0) {
@@ -134,14 +139,34 @@ int orders_init(struct control *control)
                         (const char *)row->by);
         }
     }
-    changes_tell(control); /* the queue holds a whole table */
-    return 0;
+    changes_tell(control);
+}
+
+void orders_load(struct control *control)
+{
+    const struct advice_clock clock = clock_now();
+    const int error = advice_load(&control->advice, control->state_file, control->boot, &clock);
+    if (error != 0) {
+        breaker_open_all(control, error);
+    }
+    table_tell(control);
+}
+
+int orders_adopt(struct control *control, const char *text)
+{
+    const struct advice_clock clock = clock_now();
+    const int error = advice_take(&control->advice, text, TAKEOVER_BOOT, &clock);
+    if (error == 0) {
+        table_tell(control);
+    }
+    return error;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
 struct order {
     struct control *control;
+    const struct command_caller *caller;
     const json_t *object;
     const char *by;
     uid_t uid;
@@ -149,7 +174,7 @@ struct order {
     enum flatline_advice_kind kind;
 };
 
-static json_t *answer_error(const char *error, const char *text)
+json_t *orders_error(const char *error, const char *text)
 {
     return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "text", text);
 }
@@ -158,11 +183,11 @@ static json_t *answer_errno(int error)
 {
     switch (error) {
     case -ENOENT:
-        return answer_error("unknown_target", "no gate, stream or venue of this name");
+        return orders_error("unknown_target", "no gate, stream or venue of this name");
     case -ENOSPC:
-        return answer_error("full", "there is too much advice already; clear some");
+        return orders_error("full", "there is too much advice already; clear some");
     default:
-        return answer_error("usage", "a time, target or reason that cannot be");
+        return orders_error("usage", "a time, target or reason that cannot be");
     }
 }
 
@@ -204,8 +229,8 @@ static json_t *wish_grant(const struct order *order, const struct advice_wish *w
     if (place < 0) {
         return answer_errno(place);
     }
-    changes_tell(control);                  /* the engine first, then the disk */
-    const bool saved = table_save(control); /* of a drill its serial: none comes twice */
+    changes_tell(control);                   /* the engine first, then the disk */
+    const bool saved = orders_save(control); /* of a drill its serial: none comes twice */
     control_log(control,
                 "%s%s for %s: %s (%s)",
                 wish->drill ? "DRILL: " : "",
@@ -255,10 +280,10 @@ static json_t *do_clear(const struct order *order)
 {
     struct control *control = order->control;
     if (advice_clear(&control->advice, order->kind, order->target) != 0) {
-        return answer_error("none", "there is no such advice");
+        return orders_error("none", "there is no such advice");
     }
     changes_tell(control);
-    const bool saved = table_save(control);
+    const bool saved = orders_save(control);
     control_log(control,
                 "%s for %s cleared (%s)",
                 flatline_advice_name(order->kind),
@@ -288,17 +313,23 @@ static bool kind_of(const json_t *object, enum flatline_advice_kind *ret_kind)
 static json_t *order_run(struct order *order)
 {
     const char *name = json_string_value(json_object_get(order->object, "do"));
+    if (name != NULL && strcmp(name, "takeover") == 0) {
+        return offer_on_order(order->control, order->caller, order->object);
+    }
+    if (order->control->offer.phase == OFFER_ACCEPTED) {
+        return orders_error("moved", "a successor has taken over; ask it");
+    }
     order->target = json_string_value(json_object_get(order->object, "target"));
     for (size_t i = 0; name != NULL && i < ARRAY_COUNT(VERBS); i++) {
         if (strcmp(name, VERBS[i].name) != 0) {
             continue;
         }
         if (order->target == NULL || (VERBS[i].has_kind && !kind_of(order->object, &order->kind))) {
-            return answer_error("usage", "a target or a kind is missing or unknown");
+            return orders_error("usage", "a target or a kind is missing or unknown");
         }
         return VERBS[i].run(order);
     }
-    return answer_error("usage", "not a command");
+    return orders_error("usage", "not a command");
 }
 
 /* The account's name, "uid 1000" of one that has none. */
@@ -326,8 +357,9 @@ void orders_on_line(void *user,
     account_name(caller->uid, by);
     count_relaxed(&control->setup.words->control.commands, 1);
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-    struct order order = {.control = control, .object = object, .by = by, .uid = caller->uid};
-    json_t *answer = object != NULL ? order_run(&order) : answer_error("usage", "not JSON");
+    struct order order = {
+        .control = control, .caller = caller, .object = object, .by = by, .uid = caller->uid};
+    json_t *answer = object != NULL ? order_run(&order) : orders_error("usage", "not JSON");
     const size_t length =
         answer != NULL ? json_dumpb(answer, reply, reply_bytes - 1, JSON_COMPACT) : 0;
     reply[length < reply_bytes ? length : 0] = '\0';

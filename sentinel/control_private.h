@@ -2,7 +2,7 @@
  *
  * control_private.h - what the files of the control thread share: control.c (loop), control_line.c
  * (connections), control_user.c (listenKey), control_time.c (anchors), control_advice.c (commands),
- * control_witness.c (REST as a slow witness).
+ * control_takeover.c (a successor), control_witness.c (REST as a slow witness).
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 #define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
@@ -14,6 +14,9 @@
 #include "sentinel/control.h"
 #include "sentinel/listen_key.h"
 #include "sentinel/rest.h"
+#include "sentinel/takeover.h"
+
+#include <jansson.h>
 
 #define CONTROL_API_KEY_BYTES 256U
 #define CONTROL_HOST_BYTES    256U
@@ -74,8 +77,26 @@ struct control_venue {
     struct control_time time;
 };
 
+enum offer_phase {
+    OFFER_NONE,
+    OFFER_RESERVED, /* a successor warms up */
+    OFFER_LOCK,     /* it has the lock, and may rename */
+    OFFER_ACCEPTED, /* it stands under the name: we leave */
+};
+
+/* Our side of a takeover: the one successor that may come. */
+struct control_offer {
+    enum offer_phase phase;
+    uint64_t caller; /* id of its connection */
+    pid_t pid;
+    uint64_t until_mono_ns; /* the phase ends by then */
+};
+
 struct control {
     struct control_setup setup;
+    struct control_offer offer;
+    uint64_t stands_by;          /* 1: advice and commands are not ours yet; stored release */
+    uint64_t serve_from_mono_ns; /* commands wait until then */
     int poke_fd;
     struct rest *rest;
     struct control_venue venues[CONFIG_VENUES];
@@ -127,6 +148,18 @@ void orders_on_line(void *user,
                     char *reply,
                     size_t reply_bytes);
 void orders_on_refused(void *user, const struct command_caller *caller);
+
+/* Takes the passed table, as orders_init() takes the file. */
+int orders_adopt(struct control *control, const char *text);
+void orders_load(struct control *control);
+bool orders_save(struct control *control);
+json_t *orders_error(const char *error, const char *text);
+
+/* control_takeover.c */
+json_t *
+offer_on_order(struct control *control, const struct command_caller *caller, const json_t *object);
+void offer_on_gone(void *user, const struct command_caller *caller);
+void offer_step(struct control *control, uint64_t now_mono_ns);
 
 /* control_time.c */
 void time_init(struct control_venue *venue, uint64_t now_mono_ns);

@@ -323,8 +323,13 @@ static void house_keep(struct judge *judge, uint64_t now_mono_ns)
     judge->house_due_ns = now_mono_ns + HOUSE_EVERY_NS;
     suspend_check(judge, now_mono_ns);
     const uint64_t ingest_beat = load_acquire(&words->ingest.pass_mono_ns);
-    publisher_beat(
-        judge->setup.publisher, now_mono_ns, ingest_beat, judge->setup.config->alive_for_ns);
+    /* ORDER takeover.marked, acquire: the successor's file stands under our name. */
+    if (load_acquire(&words->control.superseded) == 0) {
+        publisher_beat(
+            judge->setup.publisher, now_mono_ns, ingest_beat, judge->setup.config->alive_for_ns);
+    } else {
+        publisher_supersede(judge->setup.publisher);
+    }
     store_release(&words->judge.beat_mono_ns, now_mono_ns); /* pairs with flatline_beats() */
     store_relaxed(&words->judge.allocated_bytes, thread_meter_bytes(&judge->meter));
     if (now_mono_ns >= judge->lines_due_ns) {
@@ -361,6 +366,11 @@ bool judge_pass(struct judge *judge, uint64_t now_mono_ns)
     judge->last_pass_ns = now_mono_ns;
     /* First: what stood before we came is published before our first beat. */
     const bool advised = judge_advice_take(&judge->advice, now_mono_ns);
+    if (advised) {
+        /* ORDER advice.published, release: the gates' lines come first. */
+        store_release(&judge->setup.words->judge.advised,
+                      load_relaxed(&judge->setup.advice->tail)); /* relaxed: we alone store it */
+    }
     const bool worked = rings_drain(judge) > 0 || advised;
     if (before != 0 && now_mono_ns - before > judge->setup.config->self_stall_after_ns) {
         /* After the drain: what lay in the ring is older than the end of our absence. */

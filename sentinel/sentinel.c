@@ -17,6 +17,7 @@
 #include "sentinel/recorder.h"
 #include "sentinel/segment_plan.h"
 #include "sentinel/socket_watch.h"
+#include "sentinel/takeover.h"
 #include "sentinel/thread.h"
 #include "sentinel/wakeup.h"
 
@@ -68,6 +69,7 @@ struct flatline_sentinel {
     struct engine_watch *engine_watch;
     struct recorder *recorder; /* NULL: nothing is recorded */
     struct socket_watch *socket_watch;
+    struct takeover *takeover; /* while we are a successor; else NULL */
     pthread_t threads[PART_COUNT];
     bool started[PART_COUNT];
 };
@@ -231,8 +233,12 @@ publisher_make(struct flatline_sentinel *sentinel, char *error_text, size_t erro
     char why[PUBLISHER_ERROR_TEXT_BYTES] = "";
     struct segment_plan *segment = NULL;
     int result = segment_plan_create(sentinel->config, sentinel->plan, &segment);
-    if (result == 0) {
+    if (result == 0 && sentinel->takeover == NULL) {
         result = publisher_create(segment_plan_wanted(segment), &sentinel->publisher, why);
+    } else if (result == 0) {
+        const uint64_t epoch = takeover_terms(sentinel->takeover)->epoch + 1;
+        result =
+            publisher_create_next(segment_plan_wanted(segment), epoch, &sentinel->publisher, why);
     }
     segment_plan_destroy(segment);
     if (result != 0 && why[0] != '\0' && error_text_bytes > 0) {
@@ -286,19 +292,21 @@ static int judge_make(struct flatline_sentinel *sentinel)
 static int
 control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
 {
-    const struct control_setup setup = {.config = sentinel->config,
-                                        .plan = sentinel->plan,
-                                        .to_judge = &sentinel->control_ring,
-                                        .from_ingest = &sentinel->notice_ring,
-                                        .orders = &sentinel->orders,
-                                        .ended = &sentinel->ended,
-                                        .advice = &sentinel->advice,
-                                        .log = &sentinel->log,
-                                        .errors = &sentinel->errors,
-                                        .words = &sentinel->words,
-                                        .publisher = sentinel->publisher,
-                                        .poke_ingest = poke_ingest,
-                                        .poke_user = sentinel->ingest};
+    const struct control_setup setup = {
+        .config = sentinel->config,
+        .plan = sentinel->plan,
+        .to_judge = &sentinel->control_ring,
+        .from_ingest = &sentinel->notice_ring,
+        .orders = &sentinel->orders,
+        .ended = &sentinel->ended,
+        .advice = &sentinel->advice,
+        .log = &sentinel->log,
+        .errors = &sentinel->errors,
+        .words = &sentinel->words,
+        .publisher = sentinel->publisher,
+        .terms = sentinel->takeover != NULL ? takeover_terms(sentinel->takeover) : NULL,
+        .poke_ingest = poke_ingest,
+        .poke_user = sentinel->ingest};
     return control_create(&setup, &sentinel->control, error_text, error_text_bytes);
 }
 
@@ -316,9 +324,16 @@ recorder_make(struct flatline_sentinel *sentinel, char *error_text, size_t error
 }
 
 /* In the order of dependence. The segment comes last: it is the first thing anybody else sees. */
-static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_text_bytes)
+static int rooms_make(struct flatline_sentinel *sentinel,
+                      bool takes_over,
+                      char *error_text,
+                      size_t error_text_bytes)
 {
     int result = plan_create(sentinel->config, &sentinel->plan, error_text, error_text_bytes);
+    if (result == 0 && takes_over) {
+        result = takeover_begin(
+            sentinel->config, sentinel->plan, &sentinel->takeover, error_text, error_text_bytes);
+    }
     if (result == 0) {
         result = memory_make(sentinel);
     }
@@ -358,7 +373,7 @@ static int rooms_make(struct flatline_sentinel *sentinel, char *error_text, size
                                                  .words = &sentinel->words};
         result = socket_watch_create(&setup, &sentinel->socket_watch);
     }
-    if (result == 0) {
+    if (result == 0 && !takes_over) {
         result = control_listen(sentinel->control, error_text, error_text_bytes);
     }
     return result != 0 ? fail(error_text, error_text_bytes, result, "cannot start") : 0;
@@ -424,7 +439,8 @@ int flatline_start_with(const char *config_path,
                         size_t error_text_bytes)
 {
     char unwanted[1];
-    if (config_path == NULL || ret_sentinel == NULL) {
+    const uint64_t within_ns = options != NULL ? options->take_over_within_ns : 0;
+    if (config_path == NULL || ret_sentinel == NULL || within_ns > TAKEOVER_WITHIN_MAX_NS) {
         return -EINVAL;
     }
     if (error_text == NULL) {
@@ -442,7 +458,7 @@ int flatline_start_with(const char *config_path,
         result = options_lay(sentinel->config, options);
     }
     if (result == 0) {
-        result = rooms_make(sentinel, error_text, error_text_bytes);
+        result = rooms_make(sentinel, within_ns > 0, error_text, error_text_bytes);
     }
     if (result == 0) {
         result = threads_start(sentinel, error_text, error_text_bytes);
@@ -451,8 +467,34 @@ int flatline_start_with(const char *config_path,
         flatline_stop(sentinel);
         return result;
     }
+    if (sentinel->takeover != NULL) {
+        takeover_arm(sentinel->takeover, sentinel->publisher, sentinel->control, within_ns);
+    }
     *ret_sentinel = sentinel;
     return 0;
+}
+
+int flatline_take_over_step(struct flatline_sentinel *sentinel,
+                            char *error_text,
+                            size_t error_text_bytes)
+{
+    if (sentinel->takeover == NULL) {
+        return 0;
+    }
+    if (error_text_bytes > 0) {
+        error_text[0] = '\0';
+    }
+    const int result = takeover_step(sentinel->takeover, error_text, error_text_bytes);
+    if (result == 0) {
+        takeover_end(sentinel->takeover);
+        sentinel->takeover = NULL;
+    }
+    return result;
+}
+
+bool flatline_superseded(const struct flatline_sentinel *sentinel)
+{
+    return publisher_is_over(sentinel->publisher, clock_mono_ns());
 }
 
 static void threads_stop(struct flatline_sentinel *sentinel)
@@ -479,6 +521,7 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     }
     threads_stop(sentinel);
     publisher_destroy(sentinel->publisher); /* first: readers learn at once */
+    takeover_end(sentinel->takeover);       /* then the one we wanted to follow, if we still do */
     judge_destroy(sentinel->judge);
     engine_watch_destroy(sentinel->engine_watch);
     socket_watch_destroy(sentinel->socket_watch);

@@ -103,6 +103,7 @@ struct judge_words {
     uint64_t stalls;
     uint64_t timer_arms;
     uint64_t allocated_bytes;
+    uint64_t advised; /* changes of advice published in every gate; stored release */
     /* 1: the judge sleeps or is about to; whoever turns it to 0 wakes it */
     LINE_ALIGNED uint32_t asleep;
 };
@@ -112,6 +113,7 @@ struct control_words {
     LINE_ALIGNED uint64_t commands; /* lines of the control socket */
     uint64_t refused;               /* callers who may not act */
     uint64_t unsaved;               /* advice the state file could not take */
+    uint64_t superseded;            /* 1: a successor stands under our name; stored release */
 };
 
 /* The recorder's own line. */

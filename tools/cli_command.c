@@ -7,10 +7,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_BYTES   1024U
 #define ANSWER_SECONDS 10
+#define MOVED_TRIES    100
+#define MOVED_NAP_NS   20000000L
 
 void cli_socket_path(const char *option,
                      const struct flatline *reader,
@@ -100,6 +103,18 @@ static int judge_answer(const char *command, const json_t *answer)
     return usage ? CLI_USAGE : CLI_FAILED;
 }
 
+/* In the middle of a takeover: the successor is about to listen under the same name. */
+static bool has_moved(const json_t *answer)
+{
+    const struct timespec nap = {0, MOVED_NAP_NS};
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    const bool moved = error != NULL && strcmp(error, "moved") == 0;
+    if (moved) {
+        (void)nanosleep(&nap, NULL);
+    }
+    return moved;
+}
+
 int cli_command(const char *command, const char *path, json_t *object, json_t **ret_answer)
 {
     char text[ANSWER_BYTES];
@@ -109,15 +124,20 @@ int cli_command(const char *command, const char *path, json_t *object, json_t **
         (void)fprintf(stderr, "flatline %s: what is given must be UTF-8\n", command);
         return CLI_USAGE;
     }
-    const int fd = socket_connect(path);
-    if (fd < 0) {
-        free(line);
-        return complain(command, path, errno);
+    json_t *answer = NULL;
+    for (int i = 0; i < MOVED_TRIES && (i == 0 || has_moved(answer)); i++) {
+        const int fd = socket_connect(path);
+        if (fd < 0) {
+            free(line);
+            json_decref(answer);
+            return complain(command, path, errno);
+        }
+        json_decref(answer);
+        talk(fd, line, text);
+        (void)close(fd);
+        answer = json_loads(text, 0, NULL);
     }
-    talk(fd, line, text);
-    (void)close(fd);
     free(line);
-    json_t *answer = json_loads(text, 0, NULL);
     const int code = judge_answer(command, answer);
     if (code != CLI_DONE) {
         json_decref(answer);

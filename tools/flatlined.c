@@ -11,6 +11,7 @@
 #include "sentinel/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum exit_code { EXIT_DONE = 0, EXIT_RUN_TIME = 1, EXIT_USAGE = 2 };
@@ -28,15 +30,21 @@ enum exit_code { EXIT_DONE = 0, EXIT_RUN_TIME = 1, EXIT_USAGE = 2 };
 #define ERROR_TEXT_BYTES 16384U
 #define LOG_LINE_BYTES   256U
 #define LOG_EVERY_MS     100
+#define STEP_EVERY_MS    5
+#define WITHIN_NS        (60U * NS_PER_S)
 
 static const char USAGE[] =
     "usage: flatlined -c FILE [--record FILE] [--check-config [--online]]\n"
+    "       flatlined -c FILE [--record FILE] --takeover [--within TIME] [--detach]\n"
     "  -c, --config FILE  the configuration, flatlined.conf(5)\n"
     "      --check-config check it, say what the segment will be, start nothing\n"
     "      --online       with --check-config: ask the venues whether they know the symbols\n"
     "      --record FILE  write what comes to FILE, for flatline replay and score; .zst "
     "compresses,\n"
     "                     %F and its like are the date\n"
+    "      --takeover     take over from the one that runs, once our gates are as fresh\n"
+    "      --within TIME  how long that may take, 60s unless set; 1s to 10m\n"
+    "      --detach       go on in the background; return when it has taken over, or failed\n"
     "  -V, --version      print the version\n"
     "  -h, --help         print this\n";
 
@@ -45,6 +53,14 @@ struct options {
     const char *record; /* NULL: as configured */
     bool check;
     bool online;
+    bool takeover;
+    bool detach;
+    uint64_t within_ns; /* 0: not given */
+};
+
+/* What a detached child has to tell: -1 there is nobody to tell. */
+struct parent {
+    int fd;
 };
 
 /* systemd's log level as a prefix, so that journald sorts without parsing; plain text at a
@@ -101,14 +117,43 @@ static uint64_t watchdog_ns(void)
 
 /* ---- options --------------------------------------------------------------------------------- */
 
+/* "60s" or "5m"; 0: not a time that can be. */
+static uint64_t within_read(const char *text)
+{
+    char *unit = NULL;
+    const unsigned long number = strtoul(text, &unit, 10);
+    const unsigned long seconds = strcmp(unit, "m") == 0   ? number * 60U
+                                  : strcmp(unit, "s") == 0 ? number
+                                                           : 0;
+    return text[0] >= '1' && text[0] <= '9' && number <= 600 && seconds <= 600 ? seconds * NS_PER_S
+                                                                               : 0;
+}
+
+static bool options_agree(const struct options *options)
+{
+    return options->config != NULL && (options->check || !options->online) &&
+           (options->takeover || (!options->detach && options->within_ns == 0)) &&
+           !(options->takeover && options->check);
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int options_read(int argument_count, char **arguments, struct options *options)
 {
-    enum { OPTION_CHECK = 256, OPTION_ONLINE, OPTION_RECORD };
+    enum {
+        OPTION_CHECK = 256,
+        OPTION_ONLINE,
+        OPTION_RECORD,
+        OPTION_TAKEOVER,
+        OPTION_WITHIN,
+        OPTION_DETACH
+    };
     static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
                                          {"check-config", no_argument, NULL, OPTION_CHECK},
                                          {"online", no_argument, NULL, OPTION_ONLINE},
                                          {"record", required_argument, NULL, OPTION_RECORD},
+                                         {"takeover", no_argument, NULL, OPTION_TAKEOVER},
+                                         {"within", required_argument, NULL, OPTION_WITHIN},
+                                         {"detach", no_argument, NULL, OPTION_DETACH},
                                          {"version", no_argument, NULL, 'V'},
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
@@ -127,6 +172,19 @@ static int options_read(int argument_count, char **arguments, struct options *op
         case OPTION_RECORD:
             options->record = optarg;
             break;
+        case OPTION_TAKEOVER:
+            options->takeover = true;
+            break;
+        case OPTION_WITHIN:
+            options->within_ns = within_read(optarg);
+            if (options->within_ns == 0) {
+                (void)fputs("flatlined: --within wants a time from 1s to 10m\n", stderr);
+                return EXIT_USAGE;
+            }
+            break;
+        case OPTION_DETACH:
+            options->detach = true;
+            break;
         case 'V':
             (void)puts("flatlined " FLATLINE_VERSION);
             return EXIT_DONE;
@@ -138,8 +196,7 @@ static int options_read(int argument_count, char **arguments, struct options *op
             return EXIT_USAGE;
         }
     }
-    if (options->config == NULL || optind != argument_count ||
-        (options->online && !options->check)) {
+    if (optind != argument_count || !options_agree(options)) {
         (void)fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
@@ -168,8 +225,15 @@ static void log_flush(struct flatline_sentinel *sentinel)
     }
 }
 
-/* Until a signal asks us to leave: prints the log, feeds the watchdog while both hot threads
- * beat. */
+static void signal_tell(int signal_fd)
+{
+    struct signalfd_siginfo info = {0};
+    const ssize_t got = read(signal_fd, &info, sizeof(info));
+    say(5, "stopping%s%s", got > 0 ? ": " : "", got > 0 ? strsignal((int)info.ssi_signo) : "");
+}
+
+/* Until a signal asks us to leave, or a successor has taken over: prints the log, feeds the watchdog
+ * while both hot threads beat. */
 static void watch(struct flatline_sentinel *sentinel, int signal_fd)
 {
     const uint64_t feed_every_ns = watchdog_ns();
@@ -182,10 +246,106 @@ static void watch(struct flatline_sentinel *sentinel, int signal_fd)
             service_notify("WATCHDOG=1");
             fed_mono_ns = now;
         }
+        if (flatline_superseded(sentinel)) {
+            say(5, "a successor has taken over: leaving");
+            return; /* without STOPPING=1: the service does not stop */
+        }
     }
-    struct signalfd_siginfo info = {0};
-    const ssize_t got = read(signal_fd, &info, sizeof(info));
-    say(5, "stopping%s%s", got > 0 ? ": " : "", got > 0 ? strsignal((int)info.ssi_signo) : "");
+    signal_tell(signal_fd);
+    service_notify("STOPPING=1");
+}
+
+/* ---- taking over ----------------------------------------------------------------------------- */
+
+static int start(const struct options *options,
+                 uint64_t within_ns,
+                 struct flatline_sentinel **ret_sentinel,
+                 char *text)
+{
+    const struct flatline_start_options more = {.record_file = options->record,
+                                                .take_over_within_ns = within_ns};
+    return flatline_start_with(options->config, &more, ret_sentinel, text, ERROR_TEXT_BYTES);
+}
+
+/* Returns 0 once we have, or -errno with a sentence; a signal meanwhile is -EINTR. */
+static int take_over(const struct options *options,
+                     struct flatline_sentinel **ret_sentinel,
+                     int signal_fd,
+                     char *text)
+{
+    struct flatline_sentinel *sentinel = NULL;
+    struct pollfd wait = {.fd = signal_fd, .events = POLLIN};
+    const uint64_t within_ns = options->within_ns > 0 ? options->within_ns : WITHIN_NS;
+    int result = start(options, within_ns, &sentinel, text);
+    if (result != 0) {
+        return result;
+    }
+    say(5, "warming up to take over, " FLATLINE_VERSION);
+    result = 1;
+    while (result == 1) {
+        if (poll(&wait, 1, STEP_EVERY_MS) > 0) {
+            signal_tell(signal_fd);
+            result = -EINTR;
+        } else {
+            result = flatline_take_over_step(sentinel, text, ERROR_TEXT_BYTES);
+        }
+        log_flush(sentinel);
+    }
+    if (result != 0) {
+        flatline_stop(sentinel);
+        return result;
+    }
+    if (text[0] != '\0') {
+        say(3, "%s", text); /* what does not keep us from watching */
+    }
+    *ret_sentinel = sentinel;
+    return 0;
+}
+
+/* In the child: goes on. In the parent: the exit code, once the child has taken over or failed. */
+static int detach(struct parent *parent)
+{
+    int pipe_fds[2];
+    int status = 0;
+    char byte;
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return EXIT_RUN_TIME;
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        (void)close(pipe_fds[0]);
+        (void)setsid();
+        parent->fd = pipe_fds[1];
+        return -1;
+    }
+    (void)close(pipe_fds[1]);
+    if (child > 0 && read(pipe_fds[0], &byte, 1) == 1) {
+        return EXIT_DONE;
+    }
+    const bool ended = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
+    return ended && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EXIT_RUN_TIME;
+}
+
+static void parent_release(const struct parent *parent)
+{
+    if (parent->fd >= 0) {
+        const ssize_t written = write(parent->fd, "", 1);
+        (void)written; /* nobody waits any more: that is his affair */
+        (void)close(parent->fd);
+    }
+}
+
+/* A watchdog that was fed by the one before us is fed at once. */
+static void service_hears_of_us(const struct options *options)
+{
+    char text[128];
+    if (!options->takeover) {
+        service_notify("READY=1\nSTATUS=watching");
+        return;
+    }
+    (void)snprintf(
+        text, sizeof(text), "MAINPID=%d\nREADY=1\nWATCHDOG=1\nSTATUS=watching", (int)getpid());
+    service_notify(text);
 }
 
 static int signals_catch(void)
@@ -200,7 +360,7 @@ static int signals_catch(void)
     return signalfd(-1, &leave, SFD_CLOEXEC);
 }
 
-static int run(const struct options *options)
+static int run(const struct options *options, const struct parent *parent)
 {
     struct flatline_sentinel *sentinel = NULL;
     char *text = calloc(1, ERROR_TEXT_BYTES);
@@ -210,9 +370,8 @@ static int run(const struct options *options)
         return EXIT_RUN_TIME;
     }
     (void)unsetenv("http_proxy"); /* libwebsockets 4.1.6 obeys it silently */
-    const struct flatline_start_options more = {.record_file = options->record};
-    const int result =
-        flatline_start_with(options->config, &more, &sentinel, text, ERROR_TEXT_BYTES);
+    const int result = options->takeover ? take_over(options, &sentinel, signal_fd, text)
+                                         : start(options, 0, &sentinel, text);
     if (result != 0) {
         (void)fputs(text, stderr);
         (void)fputs(text[0] != '\0' && text[strlen(text) - 1] != '\n' ? "\n" : "", stderr);
@@ -221,9 +380,9 @@ static int run(const struct options *options)
     }
     free(text);
     say(5, "running, " FLATLINE_VERSION);
-    service_notify("READY=1\nSTATUS=watching");
+    service_hears_of_us(options);
+    parent_release(parent);
     watch(sentinel, signal_fd);
-    service_notify("STOPPING=1");
     log_flush(sentinel);
     flatline_stop(sentinel);
     (void)close(signal_fd);
@@ -234,9 +393,13 @@ int main(int argument_count, char **arguments)
 {
     struct options options = {0};
     thread_meter_split_openssl(); /* first of all: it must see every allocation */
-    const int code = options_read(argument_count, arguments, &options);
+    struct parent parent = {.fd = -1};
+    int code = options_read(argument_count, arguments, &options);
+    if (code < 0 && options.detach) {
+        code = detach(&parent); /* before any thread */
+    }
     if (code >= 0) {
         return code;
     }
-    return options.check ? check(&options) : run(&options);
+    return options.check ? check(&options) : run(&options, &parent);
 }

@@ -38,16 +38,37 @@ int flatline_start(const char *config_path,
 /* What the caller asks for beyond the configuration. Zeroed means nothing. */
 struct flatline_start_options {
     const char *record_file; /* record to this file, a strftime(3) pattern; NULL: as configured */
-    uint64_t reserved[7];    /* 0 */
+    uint64_t take_over_within_ns; /* replace the running sentinel, see below; 0: a plain start */
+    uint64_t reserved[6];         /* 0 */
 };
 
 /** As flatline_start(), with options (NULL: none) laid over the configuration. -EEXIST also where
- *  the recording's file is there already. */
+ *  the recording's file is there already.
+ *
+ *  With take_over_within_ns (up to 10 minutes) it starts beside a running sentinel of the same
+ *  segment, to replace it without a moment in which its readers are left alone: what 0 returns is
+ *  warming up, and flatline_take_over_step() does the rest. Then also -ESRCH none runs there, or none
+ *  that can be asked; -EBUSY another successor is taking over; -EPERM only root and its own user
+ *  may; -ESTALE, -EPROTO its socket is another's. The running one is untouched by any of them. */
 int flatline_start_with(const char *config_path,
                         const struct flatline_start_options *options,
                         struct flatline_sentinel **ret_sentinel,
                         char *error_text,
                         size_t error_text_bytes);
+
+/** To be called every few milliseconds until it does not return 1.
+ *
+ *  Returns 1 not yet: warming up, or waiting for the other side; 0 we have taken over, and are a
+ *  sentinel like any other; or -errno with a sentence in error_text: the running one goes on, and
+ *  this one is to be stopped. -ETIMEDOUT: a gate that is fresh there was not fresh here in time.
+ */
+int flatline_take_over_step(struct flatline_sentinel *sentinel,
+                            char *error_text,
+                            size_t error_text_bytes);
+
+/** Has a successor taken over, and has this one's last promise to its readers run out? Then it is to
+ *  be stopped. Never true without a control socket. */
+bool flatline_superseded(const struct flatline_sentinel *sentinel);
 
 /** Stops the threads, marks the segment STOPPED (every reader sees it dead at once) and frees
  *  everything. NULL is accepted. */

@@ -34,7 +34,7 @@ def unit_check(unit, folder, build):
         found.append("a placeholder is left in the unit")
     program = build / "bin" / "flatlined"
     path = folder / "flatlined.service"
-    path.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={program}", unit, flags=re.M))
+    path.write_text(re.sub(r"(?<=[ =])/\S+/flatlined(?= -c)", str(program), unit))
     code, said = ran("systemd-analyze", "verify", "--man=no", path)
     if code != 0 or "flatlined.service:" in said:
         found.append(f"systemd-analyze verify: {said.strip()}")
@@ -63,6 +63,10 @@ def needs_check(unit):
         found.append("CPUs are the configuration's business")
     if not re.fullmatch(r"\d+s", said.get("WatchdogSec", "")):
         found.append("no watchdog")
+    elif f"WATCHDOG_USEC={said['WatchdogSec'][:-1]}000000 " not in said.get("ExecReload", ""):
+        found.append("a reload does not feed the watchdog that it inherits")
+    if said.get("NotifyAccess") != "all":
+        found.append("a successor could not say that it is the main process now")
     return found
 
 

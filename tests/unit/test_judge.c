@@ -401,6 +401,30 @@ static void of_two_breakers_the_longer_counts_until_it_is_cleared(void **state)
     assert_true(event.at_mono_ns == rig->start_ns + NS_PER_S);
 }
 
+static void once_superseded_it_promises_no_more_and_goes_on_judging(void **state)
+{
+    (void)state;
+    const struct flatline_header *header = flatline_header_of(rig->reader);
+    const uint64_t start = rig->start_ns;
+    ingest_passed(start + NS_PER_MS);
+    (void)judge_pass(rig->judge, start + NS_PER_MS);
+    const uint64_t promise = load_acquire(&header->alive_until_mono_ns);
+    store_release(&rig->words.control.superseded, 1);
+    ingest_passed(start + 40 * NS_PER_MS);
+    push(EVENT_DATA, start + 39 * NS_PER_MS, 1);
+    (void)judge_pass(rig->judge, start + 40 * NS_PER_MS);
+    assert_int_equal(header->state, FLATLINE_STATE_SUPERSEDED);
+    assert_true(load_acquire(&header->alive_until_mono_ns) == promise);
+    assert_true(flatline_fresh(&rig->stream, start + 41 * NS_PER_MS));
+    push(EVENT_CONNECTION_DOWN, start + 50 * NS_PER_MS, 0);
+    (void)judge_pass(rig->judge, start + 50 * NS_PER_MS);
+    assert_false(flatline_fresh(&rig->stream, start + 51 * NS_PER_MS)); /* revoked in it, too */
+    assert_true(rig->words.judge.beat_mono_ns ==
+                start + 50 * NS_PER_MS); /* and no watchdog bites */
+    assert_true(publisher_is_over(rig->publisher, promise));
+    assert_false(publisher_is_over(rig->publisher, promise - 1));
+}
+
 static void words_of_the_other_threads_reach_the_segment(void **state)
 {
     (void)state;
@@ -437,6 +461,7 @@ int main(void)
         RIGGED(a_near_deadline_arms_ingest_s_timer_and_once),
         RIGGED(an_advice_stands_before_the_first_beat_and_ends_by_time_alone),
         RIGGED(of_two_breakers_the_longer_counts_until_it_is_cleared),
+        RIGGED(once_superseded_it_promises_no_more_and_goes_on_judging),
         RIGGED(words_of_the_other_threads_reach_the_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
