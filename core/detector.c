@@ -148,11 +148,14 @@ int detector_add_connection(struct detector *detector, enum flatline_venue venue
     return (int)detector->carrier_count++;
 }
 
-void detector_mark_spare(struct detector *detector, uint32_t connection)
+void detector_mark_spare(struct detector *detector, uint32_t connection, uint32_t of)
 {
+    flatline_assert(of < detector->carrier_count);
     flatline_assert(connection < detector->carrier_count);
     flatline_assert(detector->carriers[connection].leg_count == 0);
     detector->carriers[connection].is_spare = true;
+    detector->carriers[connection].line = of + 1U;
+    detector->carriers[of].line = of + 1U;
 }
 
 struct leg *leg_find(struct detector *detector, uint32_t stream, uint32_t connection)

@@ -70,9 +70,11 @@ int detector_add_stream(struct detector *detector, const struct stream_traits *t
 int detector_add_connection(struct detector *detector, enum flatline_venue venue, uint32_t route);
 int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connection);
 
-/** Says that a connection is only ever the successor of another, made before that one is given up: stream_view.legs
- *  counts what is meant to be up, and so not its legs. Before its first leg is added. */
-void detector_mark_spare(struct detector *detector, uint32_t connection);
+/** Says that a connection is only ever the successor of another, `of`, made before that one is
+ *  given up: stream_view.legs counts what is meant to be up, and so not its legs; and the two stand
+ *  in each other's place, as no third one does, be it of the same route. Before its first leg is
+ *  added. */
+void detector_mark_spare(struct detector *detector, uint32_t connection, uint32_t of);
 
 /** Adds a gate, in the order of its index, so that an engine that quotes while it is closed can be
  *  found. `members` is copied. Returns the index, or -ENOSPC. */

@@ -175,8 +175,8 @@ predecessors_clear(struct detector *detector, const struct carrier *carrier, uin
         struct carrier *other = &detector->carriers[i];
         struct fault *down = &other->faults[CARRIER_DOWN];
         if (down->id != 0 && !carrier_is_live(other) && other->venue == carrier->venue &&
-            other->route == carrier->route && down->onset_ns <= carrier->up_ns &&
-            carries_all_of(detector, carrier, other)) {
+            other->route == carrier->route && other->line == carrier->line &&
+            down->onset_ns <= carrier->up_ns && carries_all_of(detector, carrier, other)) {
             carrier_retire(detector, other, at_ns);
         }
     }

@@ -138,6 +138,7 @@ struct carrier {
     uint32_t acks;
     uint32_t first_leg;
     uint32_t leg_count;
+    uint32_t line; /* the same for those that take each other's place; 0 = not known */
     bool
         is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;

@@ -7,7 +7,6 @@
 #include "feeds/connection_dial.h"
 
 #include "core/base.h"
-#include "feeds/connection_resolve.h"
 #include "feeds/connection_socket.h"
 #include "feeds/connection_tls.h"
 #include "feeds/websocket_upgrade.h"
@@ -48,8 +47,9 @@ struct dial {
 
     struct resolve *resolve;
     struct resolve_result addresses;
-    uint32_t address_index; /* the one being tried */
-    int fd;                 /* until ssl owns it */
+    struct resolve_address avoid; /* size_bytes 0: none */
+    uint32_t address_index;       /* the one being tried */
+    int fd;                       /* until ssl owns it */
     SSL *ssl;
     struct connection *connection;
     struct link_report report;
@@ -183,6 +183,9 @@ static bool dns_step(struct dial *dial, uint64_t now_mono_ns)
                    dial->host,
                    gai_strerror(gai_error));
         return false;
+    }
+    if (dial->avoid.size_bytes > 0) {
+        resolve_put_last(&dial->addresses, &dial->avoid);
     }
     enter(dial, LINK_TCP, now_mono_ns);
     return tcp_begin(dial, now_mono_ns);
@@ -469,6 +472,9 @@ int dial_start(const struct dial_params *params, uint64_t now_mono_ns, struct di
     dial->timeout_ns[LINK_TCP] = or_default(params->tcp_timeout_ns, PHASE_TIMEOUT_NS);
     dial->timeout_ns[LINK_TLS] = or_default(params->tls_timeout_ns, PHASE_TIMEOUT_NS);
     dial->timeout_ns[LINK_UPGRADE] = or_default(params->upgrade_timeout_ns, PHASE_TIMEOUT_NS);
+    if (params->avoid != NULL) {
+        dial->avoid = *params->avoid;
+    }
     int error = write_request(dial, params);
     if (error == 0) {
         error = begin(dial, params, now_mono_ns);
@@ -505,6 +511,11 @@ uint64_t dial_deadline_mono_ns(const struct dial *dial)
 enum link_phase dial_phase(const struct dial *dial)
 {
     return dial->phase;
+}
+
+const struct resolve_address *dial_address(const struct dial *dial)
+{
+    return &dial->addresses.addresses[dial->address_index];
 }
 
 struct connection *dial_take(struct dial *dial)

@@ -12,6 +12,7 @@
 #define FLATLINE_FEEDS_CONNECTION_DIAL_H
 
 #include "feeds/connection.h"
+#include "feeds/connection_resolve.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,8 +36,10 @@ struct dial_params {
     struct dial_tls *tls;
     const char *host; /* DNS name or numeric: SNI, certificate check, Host: */
     uint16_t port;
-    const char *path;              /* path and query of the upgrade request, e.g. "/ws/v5/public" */
-    const char *address;           /* connect here: "127.0.0.1", "[::1]:9443"; NULL: resolve host */
+    const char *path;    /* path and query of the upgrade request, e.g. "/ws/v5/public" */
+    const char *address; /* connect here: "127.0.0.1", "[::1]:9443"; NULL: resolve host */
+    /* tried last of several: where a twin is; NULL: none */
+    const struct resolve_address *avoid;
     uint32_t message_bytes_max;    /* 1 MiB */
     uint32_t send_bytes_max;       /* 128 KiB of frames waiting for the socket */
     uint32_t socket_receive_bytes; /* SO_RCVBUF, set before connect; default the kernel's */
@@ -70,6 +73,9 @@ int dial_fd(const struct dial *dial);
 short dial_events(const struct dial *dial);              /* POLLIN or POLLOUT */
 uint64_t dial_deadline_mono_ns(const struct dial *dial); /* 0 once DONE or FAILED */
 enum link_phase dial_phase(const struct dial *dial);
+
+/** After DIAL_DONE: where it is connected to. */
+const struct resolve_address *dial_address(const struct dial *dial);
 
 /** After DIAL_DONE, once: the connection, now the caller's. No byte behind the upgrade answer is
  * lost. */

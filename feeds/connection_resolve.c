@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -55,6 +56,38 @@ bool resolve_numeric(const char *host, uint16_t port, struct resolve_result *ret
     }
     *ret_result = result;
     return true;
+}
+
+static bool is_same_host(const struct resolve_address *a, const struct resolve_address *b)
+{
+    if (a->storage.ss_family != b->storage.ss_family) {
+        return false;
+    }
+    if (a->storage.ss_family == AF_INET) {
+        return ((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)&b->storage)->sin_addr.s_addr;
+    }
+    return a->storage.ss_family == AF_INET6 &&
+           memcmp(&((const struct sockaddr_in6 *)&a->storage)->sin6_addr,
+                  &((const struct sockaddr_in6 *)&b->storage)->sin6_addr,
+                  sizeof(struct in6_addr)) == 0;
+}
+
+void resolve_put_last(struct resolve_result *result, const struct resolve_address *address)
+{
+    uint32_t kept = 0;
+    struct resolve_address last = {.size_bytes = 0};
+    for (uint32_t i = 0; i < result->count; i++) {
+        if (is_same_host(&result->addresses[i], address)) {
+            last = result->addresses[i];
+        } else {
+            result->addresses[kept++] = result->addresses[i];
+        }
+    }
+    if (kept < result->count) {
+        result->addresses[kept++] = last; /* once, however often it was there */
+    }
+    result->count = kept;
 }
 
 static void resolve_free(struct resolve *resolve)

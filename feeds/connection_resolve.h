@@ -29,6 +29,10 @@ struct resolve_result {
     struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
 };
 
+/** Moves an address (its port apart) behind all others, so that it is tried last; the order of the
+ *  others stays. One that is not there changes nothing. */
+void resolve_put_last(struct resolve_result *result, const struct resolve_address *address);
+
 struct resolve; /* opaque: connection_resolve.c */
 
 /** Looks a numeric address up at once: no thread, no query. false: it is not numeric. */

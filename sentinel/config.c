@@ -52,6 +52,7 @@ bool config_defaults(struct config *config)
         venue->rest_url = strdup(facts->rest_url);
         venue->ping_interval_ns = 20 * NS_PER_S;
         /* An hour is left to make the successor and let it prove itself. */
+        venue->connections = 1;
         venue->max_age_ns = facts->max_age_ns > 0 ? facts->max_age_ns - 3600 * NS_PER_S : 0;
         if (venue->ws_url == NULL || venue->rest_url == NULL) {
             return false;

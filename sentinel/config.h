@@ -12,7 +12,7 @@
  *     user_data:                        # optional
  *       binance-usdm: {account: main, api_key_file: /etc/flatline/usdm.key, extend_interval: 2m}
  *     venues:                           # optional: where the venues are; default the real ones
- *       binance-usdm: {ws: "wss://127.0.0.1:9443", rest: "https://127.0.0.1:9444", ca_file: ca.pem}
+ *       binance-usdm: {ws: "wss://127.0.0.1:9443", rest: "https://127.0.0.1:9444", ca_file: ca.pem, connections: 2}
  *     engine_sockets:                   # optional: connections of engines to look at
  *       - {name: quoter, pid_file: /run/quoter.pid}
  *       - {name: hedger, venue: okx}
@@ -63,6 +63,7 @@ struct config_venue {
     char *address;             /* numeric: connect here instead of resolving the hosts; NULL */
     char *ca_file;             /* NULL: the system's */
     uint64_t ping_interval_ns; /* own stamped WebSocket ping, 20 s; private sockets too */
+    uint32_t connections;      /* 1; 2: twins, each stream on two connections */
     uint64_t max_age_ns;       /* make-before-break at this age: 23 h; OKX 0 = never */
 };
 

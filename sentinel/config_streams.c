@@ -477,7 +477,7 @@ void read_streams(struct reading *reading,
     }
 }
 
-/* A venue's connections times what each carries. flatline shares the engine's address and uses
+/* A venue's connections, twins counted, times what each carries. flatline shares the engine's address and uses
  * a tenth of its connects. */
 void streams_check_budget(struct reading *reading)
 {
@@ -486,18 +486,20 @@ void streams_check_budget(struct reading *reading)
     for (uint32_t i = 0; i < config->stream_count; i++) {
         const enum flatline_venue venue = config->streams[i].traits.venue;
         const struct venue_facts *facts = venue_facts(venue);
-        const uint64_t connections = facts->connects_per_5min_max / 10U;
+        const uint64_t twins = config->venues[venue].connections;
+        const uint64_t connections = facts->connects_per_5min_max / 10U / twins;
         const uint64_t most = connections * facts->streams_per_connection_max;
         if (most > 0 && ++counts[venue] == most + 1) {
             problem_add(
                 reading->problems,
                 reading->notes[i].mark,
                 "more streams than %s allows on a tenth of its budget; write at most %llu there "
-                "(%llu connections of %u)",
+                "(%llu connections of %u%s)",
                 facts->name,
                 (unsigned long long)most,
                 (unsigned long long)connections,
-                facts->streams_per_connection_max);
+                facts->streams_per_connection_max,
+                twins > 1 ? ", each with its twin" : "");
         }
     }
 }

@@ -141,6 +141,12 @@ static const struct field venue_fields[] = {
      .min = NS_PER_S,
      .max = 24 * 3600 * NS_PER_S,
      .example = "23h"},
+    {.key = "connections",
+     .read = read_count,
+     .offset = offsetof(struct config_venue, connections),
+     .min = 1,
+     .max = 2,
+     .example = "2"},
     {.key = NULL},
 };
 

@@ -14,6 +14,10 @@
 #define LIMITED_HOLD_NS       (5U * NS_PER_S)
 #define SUCCESSOR_PATIENCE_NS (60U * NS_PER_S)
 #define SUCCESSOR_SETTLE_NS   (200U * NS_PER_MS)
+/* of max_age: how long after one twin's rotation the other may; and how long it waits at most. Of 23 h:
+ * an hour and a half, and half an hour */
+#define TWIN_APART    16U
+#define TWIN_PATIENCE 46U
 
 static struct words *words_of(struct control *control)
 {
@@ -69,6 +73,12 @@ static void line_back_off(struct control *control,
     }
 }
 
+/* NULL: it has none. */
+static struct control_line *twin_of(struct control *control, const struct control_line *line)
+{
+    return line->plan->twin != PLAN_NO_LINE ? &control->lines[line->plan->twin] : NULL;
+}
+
 static int path_write(struct control *control, const struct control_line *line, char *path)
 {
     const char *key = line->plan->user_data ? control->key.key : NULL;
@@ -81,15 +91,17 @@ dial_begin(struct control *control, struct control_line *line, uint32_t side, ui
     struct control_venue *venue = &control->venues[line->plan->venue];
     const struct config_venue *config = &control->setup.config->venues[line->plan->venue];
     char path[PATH_BYTES];
+    const struct control_line *twin = twin_of(control, line);
     backoff_budget_spend(&venue->budget, now_mono_ns);
     count_relaxed(&words_of(control)->dials[line->first_slot + side].connects, 1);
-    const struct dial_params params = {.tls = venue->tls,
-                                       .host = venue->host,
-                                       .port = venue->port,
-                                       .path = path,
-                                       .address = config->address,
-                                       .message_bytes_max =
-                                           control->setup.config->message_bytes_max};
+    const struct dial_params params = {
+        .tls = venue->tls,
+        .host = venue->host,
+        .port = venue->port,
+        .path = path,
+        .address = config->address,
+        .avoid = twin != NULL && twin->address.size_bytes > 0 ? &twin->address : NULL,
+        .message_bytes_max = control->setup.config->message_bytes_max};
     int result = path_write(control, line, path);
     if (result >= 0) {
         result = dial_start(&params, now_mono_ns, &line->dial);
@@ -131,6 +143,7 @@ static void dial_done(struct control *control, struct control_line *line, uint64
     slot->phase = SLOT_UP;
     slot->epoch++;
     slot->up_mono_ns = now_mono_ns;
+    line->address = *dial_address(line->dial);
     const struct handover adopt = {.kind = HANDOVER_ADOPT,
                                    .slot = line->first_slot + line->dial_slot,
                                    .epoch = slot->epoch,
@@ -234,22 +247,42 @@ successor_watch(struct control *control, struct control_line *line, uint64_t now
             line_back_off(control, line, now_mono_ns, 0, &none);
         }
     }
+    line->rotations += loser == line->live;
     side_close(control, line, loser);
     line->rotate = loser != line->live;
     line->live = 1U - loser;
     line->successor = CONTROL_NO_SLOT;
 }
 
+/* Is the line carrying, with nobody about to take its place, and has it been for a while? */
 static bool
-live_is_old(const struct control *control, const struct control_line *line, uint64_t now_mono_ns)
+line_is_settled(const struct control_line *line, uint64_t since_ns, uint64_t now_mono_ns)
 {
+    return line->live != CONTROL_NO_SLOT && line->successor == CONTROL_NO_SLOT &&
+           line->dial == NULL && !line->rotate &&
+           now_mono_ns - line->slots[line->live].up_mono_ns > since_ns;
+}
+
+/* Twins never rotate together. The younger one rotates at half the age first, so that from then on
+ * they are half an age apart; whatever brings them near each other again, the later one waits until
+ * the other has settled, as long as its age allows. */
+static bool
+live_is_old(struct control *control, const struct control_line *line, uint64_t now_mono_ns)
+{
+    const struct control_line *twin = twin_of(control, line);
     const uint64_t max_age = control->setup.config->venues[line->plan->venue].max_age_ns;
-    return max_age > 0 && now_mono_ns - line->slots[line->live].up_mono_ns > max_age;
+    const uint64_t age = now_mono_ns - line->slots[line->live].up_mono_ns;
+    const uint64_t first_age = line->plan->part > 0 && line->rotations == 0 ? max_age / 2 : max_age;
+    if (max_age == 0 || age <= first_age) {
+        return false;
+    }
+    return twin == NULL || line_is_settled(twin, max_age / TWIN_APART, now_mono_ns) ||
+           age > max_age + max_age / TWIN_PATIENCE;
 }
 
 /* Which side to dial now; CONTROL_NO_SLOT: none. */
 static uint32_t
-side_to_dial(const struct control *control, const struct control_line *line, uint64_t now_mono_ns)
+side_to_dial(struct control *control, const struct control_line *line, uint64_t now_mono_ns)
 {
     if (line->successor != CONTROL_NO_SLOT || (line->plan->user_data && !user_has_key(control))) {
         return CONTROL_NO_SLOT;

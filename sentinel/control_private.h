@@ -44,9 +44,11 @@ struct control_line {
     uint32_t successor; /* 0 or 1: up, and still has to prove itself */
     /* where the last connection was: a reconnect goes there, so that its DOWN can clear */
     uint32_t last;
+    struct resolve_address address; /* of its last connection; size_bytes 0: it had none */
     struct dial *dial;
     uint32_t dial_slot;
     struct backoff backoff;
+    uint64_t rotations;      /* that succeeded */
     bool rotate;             /* a successor is wanted: notice, age, new key */
     uint64_t live_data_then; /* of the live slot when the successor came up */
 };

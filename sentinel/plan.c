@@ -12,6 +12,7 @@
 #define STREAMS_PER_LINE_MAX 512U
 #define DEFAULT_SPACING_NS   (350U * NS_PER_MS)
 #define INVENTORY_BYTES_MAX  128U
+#define TWIN_NAME            ".2" /* behind its line's */
 
 static struct plan_line *
 line_for(struct plan *plan, const struct config *config, const struct config_stream *stream)
@@ -40,6 +41,7 @@ line_for(struct plan *plan, const struct config *config, const struct config_str
     line->venue = venue;
     line->route = stream->route;
     line->number = number;
+    line->twin = PLAN_NO_LINE;
     line->user_data = stream->traits.stream_class == FLATLINE_CLASS_USER;
     (void)snprintf(line->name,
                    sizeof(line->name),
@@ -48,6 +50,41 @@ line_for(struct plan *plan, const struct config *config, const struct config_str
                    route_name(stream->route),
                    number);
     return line;
+}
+
+static int twin_add(struct plan *plan, uint32_t index, const struct config *config)
+{
+    struct plan_line *line = &plan->lines[index];
+    struct plan_line *twin = &plan->lines[plan->line_count];
+    *twin = *line;
+    twin->streams = calloc(config->stream_count, sizeof(*twin->streams));
+    if (twin->streams == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(twin->streams, line->streams, line->stream_count * sizeof(*twin->streams));
+    line->twin = plan->line_count;
+    twin->twin = index;
+    twin->part = 1;
+    memcpy(twin->name + strnlen(twin->name, sizeof(twin->name) - sizeof(TWIN_NAME)),
+           TWIN_NAME,
+           sizeof(TWIN_NAME));
+    plan->line_count++;
+    plan->leg_count += twin->stream_count * PLAN_SLOTS_PER_LINE;
+    return 0;
+}
+
+/* Behind all lines: so the names and numbers of those without a twin stay what they are. An
+ * account's events come to one socket. */
+static int twins_add(struct plan *plan, const struct config *config)
+{
+    const uint32_t lines = plan->line_count;
+    int result = 0;
+    for (uint32_t i = 0; result == 0 && i < lines; i++) {
+        if (!plan->lines[i].user_data && config->venues[plan->lines[i].venue].connections > 1) {
+            result = twin_add(plan, i, config);
+        }
+    }
+    return result;
 }
 
 /* Writes the subscribe requests of one line. */
@@ -99,8 +136,8 @@ int plan_create(const struct config *config,
     if (plan == NULL) {
         return -ENOMEM;
     }
-    plan->lines =
-        calloc(config->stream_count, sizeof(*plan->lines)); /* no line is without a stream */
+    /* no line is without a stream, and none has more than one twin */
+    plan->lines = calloc(2U * config->stream_count, sizeof(*plan->lines));
     int result = plan->lines != NULL ? 0 : -ENOMEM;
     for (uint32_t i = 0; result == 0 && i < config->stream_count; i++) {
         struct plan_line *line = line_for(plan, config, &config->streams[i]);
@@ -110,6 +147,9 @@ int plan_create(const struct config *config,
         }
         line->streams[line->stream_count++] = i;
         plan->leg_count += PLAN_SLOTS_PER_LINE;
+    }
+    if (result == 0) {
+        result = twins_add(plan, config);
     }
     for (uint32_t i = 0; result == 0 && i < plan->line_count; i++) {
         struct plan_line *line = &plan->lines[i];

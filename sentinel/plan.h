@@ -6,7 +6,8 @@
  *
  * A *line* is one logical connection. It owns two *slots*, a and b: a successor is dialled into
  * the free slot and has data before the old connection is closed (make before break), so that each
- * slot is one leg of its streams to the judge.
+ * slot is one leg of its streams to the judge. Where a venue has two connections each line has a
+ * *twin* with the same streams: four legs, two of them up all day.
  */
 #ifndef FLATLINE_SENTINEL_PLAN_H
 #define FLATLINE_SENTINEL_PLAN_H
@@ -14,9 +15,11 @@
 #include "sentinel/config.h"
 
 #define PLAN_SLOTS_PER_LINE 2U
+#define PLAN_NO_LINE        UINT32_MAX
 
 struct plan_line {
-    char name[FLATLINE_NAME_BYTES - 1]; /* venue/route/number; a slot's name adds a letter */
+    char name[FLATLINE_NAME_BYTES -
+              1]; /* venue/route/number, of a twin .2 behind it; a slot's name adds a letter */
     enum flatline_venue venue;
     enum route route;
     uint32_t number;
@@ -28,6 +31,8 @@ struct plan_line {
     /* asked for once all are acknowledged; NULL where the venue has no such question */
     char *inventory;
     bool user_data;
+    uint32_t twin; /* the line that carries the same streams; PLAN_NO_LINE: none does */
+    uint32_t part; /* 0, or 1: the younger of two twins */
 };
 
 struct plan {
@@ -44,6 +49,11 @@ static inline uint32_t plan_slot_count(const struct plan *plan)
 static inline uint32_t plan_line_of(uint32_t slot)
 {
     return slot / PLAN_SLOTS_PER_LINE;
+}
+
+static inline uint32_t plan_first_of(uint32_t slot)
+{
+    return slot - slot % PLAN_SLOTS_PER_LINE;
 }
 
 /* The first slot of a line carries it; the others are for successors. */

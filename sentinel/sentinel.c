@@ -214,7 +214,7 @@ static int detector_make(struct flatline_sentinel *sentinel)
         const struct plan_line *line = &plan->lines[plan_line_of(slot)];
         result = detector_add_connection(sentinel->detector, line->venue, line->route);
         if (result >= 0 && plan_is_spare(slot)) {
-            detector_mark_spare(sentinel->detector, slot);
+            detector_mark_spare(sentinel->detector, slot, plan_first_of(slot));
         }
         for (uint32_t k = 0; result >= 0 && k < line->stream_count; k++) {
             result = detector_add_leg(sentinel->detector, line->streams[k], slot);

@@ -369,6 +369,25 @@ static void a_gate_may_require_what_the_engine_itself_has(void **state)
     config_free(config);
 }
 
+static void a_venue_may_have_twins_and_two_is_all(void **state)
+{
+    struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
+                                       "venues: {okx: {connections: 2}}\n");
+    char text[TEXT_BYTES];
+    (void)state;
+    assert_int_equal(config->venues[FLATLINE_VENUE_OKX].connections, 2);
+    assert_int_equal(config->venues[FLATLINE_VENUE_BINANCE_SPOT].connections, 1);
+    config_free(config);
+    config = NULL;
+    assert_int_equal(parse("streams: [okx/BTC-USDT/books]\n"
+                           "venues: {okx: {connections: 3}}\n",
+                           &config,
+                           text),
+                     -EINVAL);
+    assert_non_null(strstr(text, "f.yaml:2:"));
+    assert_non_null(strstr(text, "write 1 to 2"));
+}
+
 static void impatient_gate_shortens_the_lease(void **state)
 {
     struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
@@ -638,6 +657,7 @@ int main(void)
         cmocka_unit_test(gates_of_the_file_carry_their_own_patience),
         cmocka_unit_test(a_gate_may_require_what_the_engine_itself_has),
         cmocka_unit_test(quiet_hold_is_looked_at_as_early_as_its_strictest_gate_needs),
+        cmocka_unit_test(a_venue_may_have_twins_and_two_is_all),
         cmocka_unit_test(impatient_gate_shortens_the_lease),
         cmocka_unit_test(instruments_get_a_gate_of_books_and_best_prices),
         cmocka_unit_test(only_observed_streams_make_no_gate),

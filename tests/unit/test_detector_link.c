@@ -471,6 +471,45 @@ static void a_notice_nothing_follows_is_forgotten_after_fifteen_minutes(void **s
     rig_stop(&rig);
 }
 
+static void a_twin_that_is_replaced_leaves_the_other_s_end_standing(void **state)
+{
+    (void)state;
+
+    enum { FIRST, FIRST_NEXT, TWIN, TWIN_NEXT };
+    const struct detector_policy policy = rig_policy();
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    rig_start(&rig, &policy);
+    const uint32_t stream = rig_stream(&rig, &traits);
+    for (uint32_t i = FIRST; i <= TWIN_NEXT; i++) {
+        (void)rig_connection(&rig, 0);
+        if (i == FIRST_NEXT || i == TWIN_NEXT) {
+            detector_mark_spare(rig.detector, i, i - 1);
+        }
+        rig_leg(&rig, stream, i);
+    }
+    up(&rig, FIRST, 1, 0, ms(0));
+    up(&rig, TWIN, 1, 0, ms(0));
+    send(&rig, with_id(bare(stream, FIRST, ms(10)), 1));
+    send(&rig, with_id(bare(stream, TWIN, ms(11)), 1));
+    assert_int_equal(rig_view(&rig, stream)->legs, 2);
+    down(&rig, FIRST, 1, LINK_END_ERROR, 104, ms(20));
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_DOWN));
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->connection, FIRST);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_DOWN)->evidence[3], 1); /* a leg is left */
+    assert_int_equal(rig_view(&rig, stream)->lost_count, 0);
+    up(&rig, TWIN_NEXT, 1, 0, ms(30)); /* the twin is rotated meanwhile */
+    send(&rig, with_id(bare(stream, TWIN_NEXT, ms(40)), 2));
+    assert_absent(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    down(&rig, TWIN, 1, LINK_END_LOCAL, 0, ms(50));
+    assert_int_equal(rig_view(&rig, stream)->lost_count, 0);
+    up(&rig, FIRST_NEXT, 1, 0, ms(60)); /* its own successor stands in its place */
+    send(&rig, with_id(bare(stream, FIRST_NEXT, ms(70)), 3));
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_DOWN));
+    assert_int_equal(rig_count(&rig, FINDING_LAPSE), 0);
+    assert_int_equal(rig_count(&rig, FINDING_REVOKE), 0);
+    rig_stop(&rig);
+}
+
 static void a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_over(void **state)
 {
     (void)state;
@@ -478,7 +517,7 @@ static void a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_ove
     start();
     const uint32_t spare = rig_connection(&rig, 0);
     const uint32_t stream = rig_stream(&rig, &traits);
-    detector_mark_spare(rig.detector, spare);
+    detector_mark_spare(rig.detector, spare, 0);
     rig_leg(&rig, stream, 0);
     rig_leg(&rig, stream, spare);
     up(&rig, 0, 1, 0, ms(0));
@@ -493,6 +532,7 @@ static void a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_ove
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_twin_that_is_replaced_leaves_the_other_s_end_standing),
         cmocka_unit_test(a_spare_connection_is_no_missing_leg_and_one_more_while_it_takes_over),
         cmocka_unit_test(no_lapse_is_found_beyond_the_watermark),
         cmocka_unit_test(a_frame_that_was_still_unread_prevents_the_lapse),

@@ -560,6 +560,32 @@ static int group_close(void **state)
 
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 
+static void a_twin_s_address_is_tried_last_and_once(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.2", "::1", "127.0.0.2", "127.0.0.3"};
+    struct resolve_result result = {.count = 0};
+    struct resolve_result one;
+    for (size_t i = 0; i < ARRAY_COUNT(hosts); i++) {
+        assert_true(resolve_numeric(hosts[i], 443, &one));
+        result.addresses[result.count++] = one.addresses[0];
+    }
+    const struct resolve_result before = result;
+    assert_true(resolve_numeric("127.0.0.9", 443, &one));
+    resolve_put_last(&result, &one.addresses[0]); /* not among them */
+    assert_memory_equal(&result, &before, sizeof(result));
+    assert_true(resolve_numeric("127.0.0.2", 9443, &one)); /* the port does not matter */
+    resolve_put_last(&result, &one.addresses[0]);
+    assert_int_equal(result.count, 3);
+    assert_memory_equal(&result.addresses[0], &before.addresses[1], sizeof(result.addresses[0]));
+    assert_memory_equal(&result.addresses[1], &before.addresses[3], sizeof(result.addresses[0]));
+    assert_memory_equal(&result.addresses[2], &before.addresses[0], sizeof(result.addresses[0]));
+    result.count = 1; /* the only one there is stays */
+    result.addresses[0] = one.addresses[0];
+    resolve_put_last(&result, &one.addresses[0]);
+    assert_int_equal(result.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +600,7 @@ int main(void)
         RIGGED(a_certificate_of_an_unknown_authority_is_refused),
         RIGGED(a_numeric_host_is_matched_against_the_certificate_s_addresses),
         RIGGED(tls_older_than_1_2_is_refused),
+        cmocka_unit_test(a_twin_s_address_is_tried_last_and_once),
         cmocka_unit_test(a_ca_file_that_is_none_is_a_named_error),
         RIGGED(each_phase_has_its_own_time),
         RIGGED(a_closed_port_is_refused_by_its_errno),

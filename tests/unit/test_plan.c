@@ -70,6 +70,42 @@ static void streams_are_grouped_by_venue_and_route(void **state)
     assert_int_equal(plan->leg_count, 2 * config->stream_count);
 }
 
+static void two_connections_make_a_twin_of_each_line_but_the_account_s(void **state)
+{
+    (void)state;
+    char name[FLATLINE_NAME_BYTES];
+    plan_of(
+        "streams: [binance-usdm/BTCUSDT/depth, binance-usdm/BTCUSDT/aggTrade, okx/BTC-USDT/books,\n"
+        "  binance-usdm/ETHUSDT/bookTicker]\n"
+        "venues: {binance-usdm: {connections: 2}}\n");
+    assert_int_equal(plan->line_count, 5); /* public, market, okx; the two again */
+    assert_int_equal(plan->leg_count, 2 * (2 * 3 + 1));
+    for (uint32_t i = 0; i < config->stream_count; i++) {
+        const bool is_okx = config->streams[i].traits.venue == FLATLINE_VENUE_OKX;
+        assert_int_equal(lines_with(i), is_okx ? 1 : 2);
+    }
+    for (uint32_t i = 0; i < plan->line_count; i++) {
+        const struct plan_line *line = &plan->lines[i];
+        if (line->venue == FLATLINE_VENUE_OKX) {
+            assert_int_equal(line->twin, PLAN_NO_LINE);
+            continue;
+        }
+        const struct plan_line *twin = &plan->lines[line->twin];
+        assert_ptr_equal(&plan->lines[twin->twin], line);
+        assert_int_equal(line->part + twin->part, 1);
+        assert_int_equal(line->route, twin->route);
+        assert_int_equal(line->stream_count, twin->stream_count);
+        assert_memory_equal(
+            line->streams, twin->streams, line->stream_count * sizeof(*line->streams));
+        assert_string_equal(line->requests[0], twin->requests[0]);
+        assert_int_equal(line->ack_count, twin->ack_count);
+    }
+    plan_slot_name(plan, 0, name);
+    assert_string_equal(name, "binance-usdm/public/1a");
+    plan_slot_name(plan, 7, name);
+    assert_string_equal(name, "binance-usdm/public/1.2b");
+}
+
 static void slots_of_a_line_are_named_a_and_b(void **state)
 {
     (void)state;
@@ -182,6 +218,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(streams_are_grouped_by_venue_and_route, close_both),
+        cmocka_unit_test_teardown(two_connections_make_a_twin_of_each_line_but_the_account_s,
+                                  close_both),
         cmocka_unit_test_teardown(slots_of_a_line_are_named_a_and_b, close_both),
         cmocka_unit_test_teardown(a_line_holds_no_more_streams_than_the_venue_allows, close_both),
         cmocka_unit_test_teardown(binance_answers_once_a_request_and_is_asked_for_its_inventory,
