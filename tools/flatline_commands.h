@@ -28,6 +28,7 @@ command_main drill_command;
 command_main dump_command;
 command_main replay_command;
 command_main tune_command;
+command_main score_command;
 command_main doctor_command;
 
 struct command {
@@ -61,6 +62,7 @@ struct command {
       "recorded frames through codec and detector: what would have been found",                    \
       replay_command)                                                                              \
     C("tune", "what stale_after each stream of some recordings wants", tune_command)               \
+    C("score", "how soon faults put into markets are found, and who is blamed", score_command)     \
     C("doctor", "what host, segment and venues lack, and the command that mends it", doctor_command)
 
 #endif

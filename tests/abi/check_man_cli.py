@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-NO_SHARED_OPTIONS = {"doctor", "init", "replay", "tune"}  # they read no segment
+NO_SHARED_OPTIONS = {"doctor", "init", "replay", "score", "tune"}  # they read no segment
 
 
 def help_of(program, *argv):

@@ -97,7 +97,7 @@ class Usage(Reader):
         }
         _, text, _ = self.run_flatline("--help", segment=False)
         for command in re.findall(r"^  (\w+)", text, re.M):
-            if command in ("replay", "tune", "init", "doctor", "engines"):
+            if command in ("replay", "score", "tune", "init", "doctor", "engines"):
                 continue  # they read no segment, or tell what is wrong with it
             if command in ("breaker", "pause", "reduce", "fallback", "reconnect", "drill"):
                 continue  # they want more than a segment

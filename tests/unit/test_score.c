@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal: what `flatline score` counts can be believed: dice that fall the same everywhere, intervals
+ * that are those of the textbook, injections that do what their name says and nothing else, an
+ * oracle without holes, and a trial that counts a finding once and a wrong one as wrong.
+ * Method: each piece by itself; injections on a generated market with the tape before and after.
+ */
+#include "tools/score_fault.h"
+#include "tools/score_market.h"
+#include "tools/score_run.h"
+#include "tools/score_sum.h"
+
+#include "core/base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SPAN_NS (40 * NS_PER_S)
+
+static void dice_fall_the_same_on_every_machine(void **state)
+{
+    (void)state;
+    struct dice dice = dice_seed(1, 2, 3, 4);
+    struct dice same = dice_seed(1, 2, 3, 4);
+    struct dice other = dice_seed(1, 2, 4, 3);
+    assert_int_equal(dice_next(&dice), dice_next(&same));
+    assert_int_not_equal(dice_next(&dice), dice_next(&other));
+    dice.state = 42;
+    assert_int_equal(dice_next(&dice), 13679457532755275413ULL); /* splitmix64's own first */
+    assert_true(dice_ln(1.0) == 0.0);
+    assert_float_equal(dice_ln(2.718281828), 1.0, 1e-8);
+    assert_float_equal(dice_ln(0.001), -6.907755279, 1e-8);
+    double sum = 0;
+    uint64_t events = 0;
+    for (int i = 0; i < 100000; i++) {
+        sum += dice_exp(&dice);
+        events += dice_poisson(&dice, 0.7);
+    }
+    assert_float_equal(sum / 100000, 1.0, 0.02);
+    assert_float_equal((double)events / 100000, 0.7, 0.02);
+}
+
+static void the_interval_of_a_count_is_that_of_the_textbook(void **state)
+{
+    (void)state;
+    assert_float_equal(poisson_low(0), 0.0, 1e-9);
+    assert_float_equal(poisson_high(0), 3.6889, 1e-3);
+    assert_float_equal(poisson_low(1), 0.02532, 1e-4);
+    assert_float_equal(poisson_high(1), 5.5716, 1e-3);
+    assert_float_equal(poisson_low(10), 4.7954, 1e-3);
+    assert_float_equal(poisson_high(10), 18.3904, 1e-3);
+}
+
+static void every_injection_says_what_is_right_before_it_runs(void **state)
+{
+    (void)state;
+    assert_int_equal(injections[0].way, WAY_NOTHING);
+    for (uint32_t i = 1; i < injection_count; i++) {
+        const struct injection *what = &injections[i];
+        assert_true(what->way != WAY_NOTHING && what->lasts_ns > 0);
+        assert_true(what->kinds != 0 && what->scopes != 0 && what->blames != 0);
+        assert_true((what->promised_ns > 0) != (what->promise != NULL));
+        for (uint32_t k = 0; k < i; k++) {
+            assert_string_not_equal(what->name, injections[k].name);
+        }
+    }
+}
+
+static const struct injection *injection_named(const char *name)
+{
+    for (uint32_t i = 0; i < injection_count; i++) {
+        if (strcmp(injections[i].name, name) == 0) {
+            return &injections[i];
+        }
+    }
+    fail();
+    return &injections[0];
+}
+
+/* Before and after of one injection on a bursty market. */
+struct
+try {
+    struct market *market;
+    const struct desk *desk;
+    struct tape before;
+    struct tape after;
+    struct truth truth;
+};
+
+static void try_begin(struct try *try, const char *name)
+{
+    const struct injection *what = injection_named(name);
+    struct dice dice = dice_seed(7, 0, 0, 0);
+    memset(try, 0, sizeof(*try));
+    try->market = market_create(&market_terms[0], 7, what->twins);
+    assert_non_null(try->market);
+    struct source *source = market_source(try->market);
+    try->desk = source->desk;
+    assert_true(source->fill(source, DESK_EPOCH_NS + SPAN_NS, &try->before));
+    tape_sort(&try->before);
+    for (uint32_t i = 0; i < try->before.count; i++) {
+        tape_add(&try->after, &try->before.events[i]);
+    }
+    fault_aim(what, try->desk, &dice, DESK_EPOCH_NS + 10 * NS_PER_S, &try->truth);
+    fault_inject(what, try->desk, &dice, &try->after, &try->truth);
+    assert_false(try->truth.is_void);
+    assert_in_range(try->truth.missed_ns, try->truth.start_ns, try->truth.end_ns);
+    for (uint32_t i = 1; i < try->after.count; i++) {
+        assert_true(try->after.events[i - 1].recv_mono_ns <= try->after.events[i].recv_mono_ns);
+    }
+}
+
+static void try_end(struct try *try)
+{
+    tape_free(&try->before);
+    tape_free(&try->after);
+    market_destroy(try->market);
+}
+
+static void a_mute_drops_what_it_hits_and_nothing_else(void **state)
+{
+    (void)state;
+    struct try try;
+    try_begin(&try, "one-stream");
+    assert_int_equal(__builtin_popcountll(try.truth.streams), 1);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < try.before.count; i++) {
+        const struct event *event = &try.before.events[i];
+        const bool hit =
+            event->kind == EVENT_DATA && (try.truth.streams >> event->stream & 1U) != 0 &&
+            event->recv_mono_ns >= try.truth.start_ns && event->recv_mono_ns < try.truth.end_ns;
+        if (!hit) {
+            assert_memory_equal(event, &try.after.events[kept], sizeof(*event));
+            kept++;
+        }
+    }
+    assert_int_equal(kept, try.after.count);
+    assert_true(kept < try.before.count);
+    try_end(&try);
+}
+
+static void a_lagging_connection_loses_nothing_and_keeps_its_order(void **state)
+{
+    (void)state;
+    struct try try;
+    try_begin(&try, "lag-ramp");
+    assert_int_equal(try.before.count, try.after.count);
+    uint64_t newest[DESK_STREAMS_MAX] = {0};
+    uint64_t latest_ns = 0;
+    for (uint32_t i = 0; i < try.after.count; i++) {
+        const struct event *event = &try.after.events[i];
+        if (event->kind == EVENT_DATA && (event->flags & EVENT_HAS_ID) != 0) {
+            assert_true(event->data.id >= newest[event->stream]);
+            newest[event->stream] = event->data.id;
+            const uint64_t lag_ns =
+                event->recv_mono_ns - (uint64_t)(event->data.exch_wall_ns - 1270000000LL);
+            if ((event->flags & EVENT_HAS_TIME) != 0 && lag_ns > latest_ns) {
+                latest_ns = lag_ns;
+            }
+        }
+    }
+    assert_in_range(latest_ns, 2900 * NS_PER_MS, 3100 * NS_PER_MS);
+    try_end(&try);
+}
+
+static void a_reconnect_is_down_then_up_with_nothing_between(void **state)
+{
+    (void)state;
+    struct try try;
+    try_begin(&try, "reset");
+    const uint32_t link = (uint32_t)__builtin_ctz(try.truth.links);
+    bool is_down = false;
+    uint32_t downs = 0;
+    for (uint32_t i = 0; i < try.after.count; i++) {
+        const struct event *event = &try.after.events[i];
+        if (event->connection != link) {
+            continue;
+        }
+        assert_false(is_down && event->kind == EVENT_DATA);
+        downs += event->kind == EVENT_CONNECTION_DOWN;
+        is_down =
+            event->kind == EVENT_CONNECTION_DOWN || (is_down && event->kind != EVENT_CONNECTION_UP);
+    }
+    assert_int_equal(downs, 1);
+    assert_false(is_down);
+    try_end(&try);
+}
+
+/* One session of an injection; counts into sum. */
+static void session_try(const struct injection *what, struct score_sum *sum)
+{
+    struct detector_policy policy = detector_policy_default();
+    policy.anchor_on_frames = true;
+    struct market *market = market_create(&market_terms[0], 3, what->twins);
+    assert_non_null(market);
+    const struct session session = {
+        .source = market_source(market),
+        .injection = what,
+        .policy = &policy,
+        .dice = dice_seed(3, 0, 0, 0),
+        .from_ns = DESK_EPOCH_NS,
+        .episode_ns = SPAN_NS,
+        .lead_ns = 8 * NS_PER_S,
+        .episodes = 5,
+    };
+    uint32_t done;
+    assert_int_equal(sum_begin(sum), 0);
+    assert_int_equal(session_run(&session, sum, &done), 0);
+    assert_int_equal(done, 5);
+    market_destroy(market);
+}
+
+static void a_trial_counts_a_finding_once_and_times_it_from_what_was_missed(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    session_try(injection_named("reset"), &sum);
+    assert_int_equal(sum.trials, 5);
+    assert_int_equal(sum.detected, 5);
+    assert_int_equal(sum.in_time, 5);
+    assert_int_equal(sum.blame_right, 5);
+    assert_int_equal(sum.false_alarms, 0);
+    assert_int_equal(sum.exposure->max_ns, 0);
+    sum_end(&sum);
+}
+
+static void what_is_not_right_is_counted_as_wrong(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    struct injection wrong = *injection_named("reset");
+    wrong.kinds = KIND(CROSSED); /* an oracle that wants something else */
+    wrong.also = 0;
+    session_try(&wrong, &sum);
+    assert_int_equal(sum.trials, 5);
+    assert_int_equal(sum.detected, 0);
+    assert_int_equal(sum.told[TOLD_NOTHING], 5);
+    assert_int_equal(sum.false_by_kind[FLATLINE_FAULT_DOWN], 5);
+    sum_end(&sum);
+}
+
+static void the_same_seed_gives_the_same_sums(void **state)
+{
+    (void)state;
+    struct score_sum one;
+    struct score_sum two;
+    session_try(injection_named("gap"), &one);
+    session_try(injection_named("gap"), &two);
+    assert_int_equal(one.exposure->max_ns, two.exposure->max_ns);
+    assert_memory_equal(one.told, two.told, sizeof(one.told));
+    assert_int_equal(one.unproven_ns, two.unproven_ns);
+    sum_end(&one);
+    sum_end(&two);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dice_fall_the_same_on_every_machine),
+        cmocka_unit_test(the_interval_of_a_count_is_that_of_the_textbook),
+        cmocka_unit_test(every_injection_says_what_is_right_before_it_runs),
+        cmocka_unit_test(a_mute_drops_what_it_hits_and_nothing_else),
+        cmocka_unit_test(a_lagging_connection_loses_nothing_and_keeps_its_order),
+        cmocka_unit_test(a_reconnect_is_down_then_up_with_nothing_between),
+        cmocka_unit_test(a_trial_counts_a_finding_once_and_times_it_from_what_was_missed),
+        cmocka_unit_test(what_is_not_right_is_counted_as_wrong),
+        cmocka_unit_test(the_same_seed_gives_the_same_sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/score_card.h"
+
+#include "core/base.h"
+#include "core/hist.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_NS     (86400.0 * 1e9)
+#define CELL_BYTES 48U
+
+#define KIND_NAME(number, name, text, a, b, c, d, e, f) [number] = text,
+static const char *const kind_names[] = {FLATLINE_FAULTS(KIND_NAME)};
+#define SCOPE_NAME(number, name, text) [number] = text,
+static const char *const told_names[TOLD_COUNT] = {FLATLINE_SCOPES(SCOPE_NAME)[TOLD_NOTHING] =
+                                                       "nothing"};
+static const char *const rival_names[RIVALS] = {"flat 3 s", "flat 10 s", "flat 120 s", "φ = 8"};
+
+/* ---- the sums -------------------------------------------------------------------------------- */
+
+int card_add_market(struct card *card, const char *name)
+{
+    if (card->market_count == CARD_MARKETS_MAX) {
+        return -ENOSPC;
+    }
+    struct score_sum *grown =
+        realloc(card->sums, (card->market_count + 1U) * CARD_FAULTS_MAX * sizeof(*grown));
+    if (grown == NULL) {
+        return -ENOMEM;
+    }
+    card->sums = grown;
+    const uint32_t market = card->market_count++;
+    (void)snprintf(card->markets[market], CARD_NAME_BYTES, "%s", name);
+    for (uint32_t i = 0; i < CARD_FAULTS_MAX; i++) {
+        const int begun = sum_begin(card_sum(card, market, i));
+        if (begun != 0) {
+            return begun;
+        }
+    }
+    return (int)market;
+}
+
+struct score_sum *card_sum(const struct card *card, uint32_t market, uint32_t injection)
+{
+    return &card->sums[market * CARD_FAULTS_MAX + injection];
+}
+
+void card_free(struct card *card)
+{
+    for (uint32_t i = 0; i < card->market_count * CARD_FAULTS_MAX; i++) {
+        sum_end(&card->sums[i]);
+    }
+    free(card->sums);
+    card->sums = NULL;
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static const char *percent_text(uint64_t part, uint64_t whole, char text[CELL_BYTES])
+{
+    if (whole == 0) {
+        return "–";
+    }
+    const double percent = 100.0 * (double)part / (double)whole;
+    (void)snprintf(
+        text, CELL_BYTES, part == whole || part == 0 || percent < 99 ? "%.0f" : "%.1f", percent);
+    return text;
+}
+
+static const char *time_text(uint64_t time_ns, char text[CELL_BYTES])
+{
+    const double ms = (double)time_ns / 1e6;
+    (void)snprintf(text,
+                   CELL_BYTES,
+                   ms < 10      ? "%.1f ms"
+                   : ms < 1000  ? "%.0f ms"
+                   : ms < 10000 ? "%.2f s"
+                                : "%.1f s",
+                   ms < 1000 ? ms : ms / 1000);
+    return text;
+}
+
+static const char *
+quantile_text(const struct flatline_histogram *hist, double quantile, char text[CELL_BYTES])
+{
+    return hist->total == 0 ? "–" : time_text(hist_quantile(hist, quantile), text);
+}
+
+static const char *rate_text(uint64_t count, uint64_t stream_ns, char text[CELL_BYTES])
+{
+    const double days = (double)stream_ns / DAY_NS;
+    if (days <= 0) {
+        return "–";
+    }
+    (void)snprintf(text,
+                   CELL_BYTES,
+                   "%.3g (%.2g–%.2g)",
+                   (double)count / days,
+                   poisson_low(count) / days,
+                   poisson_high(count) / days);
+    return text;
+}
+
+/* ---- Markdown -------------------------------------------------------------------------------- */
+
+static void false_alarms_print(const struct card *card, FILE *out)
+{
+    char a[CELL_BYTES], b[CELL_BYTES], c[CELL_BYTES];
+    (void)fputs("\n## False alarms\n\nMarkets as they are, nothing injected: every fault found is "
+                "false. A stream-day is a day of one stream; behind each rate its 95 % Poisson "
+                "interval. `unproven` is the share of stream time without a lease.\n\n"
+                "| market | stream-days | faults | a stream-day | stood for p50 | unproven % |",
+                out);
+    for (uint32_t i = 0; i < RIVALS; i++) {
+        (void)fprintf(out, " %s a stream-day |", rival_names[i]);
+    }
+    (void)fputs("\n|---|---|---|---|---|---|---|---|---|---|\n", out);
+    for (uint32_t m = 0; m < card->market_count; m++) {
+        const struct score_sum *sum = card_sum(card, m, 0);
+        (void)fprintf(out,
+                      "| %s | %.3g | %" PRIu64 " | %s | %s | %s |",
+                      card->markets[m],
+                      (double)sum->stream_ns / DAY_NS,
+                      sum->false_alarms,
+                      rate_text(sum->false_alarms, sum->stream_ns, a),
+                      quantile_text(sum->mistake, 0.5, b),
+                      percent_text(sum->unproven_ns, sum->stream_ns, c));
+        for (uint32_t i = 0; i < RIVALS; i++) {
+            (void)fprintf(out,
+                          " %.3g |",
+                          (double)sum->rivals[i].false_alarms * DAY_NS / (double)sum->stream_ns);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void injection_print(const struct score_sum *sum, const struct injection *what, FILE *out)
+{
+    char a[CELL_BYTES], b[CELL_BYTES], c[CELL_BYTES], d[CELL_BYTES], e[CELL_BYTES];
+    char f[CELL_BYTES], g[CELL_BYTES];
+    (void)fprintf(out,
+                  "| %s | %" PRIu64 " | %s | %s | %s | %s | %s | %s | %s | %" PRIu64 " |",
+                  what->name,
+                  sum->trials,
+                  percent_text(sum->detected, sum->trials, a),
+                  percent_text(sum->in_time, sum->trials, b),
+                  quantile_text(sum->exposure, 0.5, c),
+                  quantile_text(sum->exposure, 0.9, d),
+                  quantile_text(sum->exposure, 0.99, e),
+                  quantile_text(sum->late, 0.99, f),
+                  percent_text(sum->blame_right, sum->trials, g),
+                  sum->false_alarms);
+    for (uint32_t i = 0; i < RIVALS; i++) {
+        const struct rival_sum *rival = &sum->rivals[i];
+        (void)fprintf(out,
+                      " %s %%, %s |",
+                      percent_text(rival->detected, sum->trials, a),
+                      quantile_text(rival->exposure, 0.5, b));
+    }
+    (void)fputc('\n', out);
+}
+
+static void detection_print(const struct card *card, FILE *out)
+{
+    (void)fputs(
+        "\n## Detection\n\nAll markets together. *Exposure* runs from the first event that did not "
+        "come (or came wrong) to the finding; *late* is what of it lies beyond the promise of the "
+        "table below. `other` counts faults found beside what is right and what follows from it. "
+        "The last columns: what a timeout on each stream would have found in the same trials, and "
+        "its median exposure.\n\n"
+        "| injected | trials | found % | in time % | exposure p50 | p90 | p99 | late p99 | "
+        "blame right % | other |",
+        out);
+    for (uint32_t i = 0; i < RIVALS; i++) {
+        (void)fprintf(out, " %s |", rival_names[i]);
+    }
+    (void)fputs("\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", out);
+    for (uint32_t i = 1; i < injection_count; i++) {
+        struct score_sum all;
+        if (sum_begin(&all) == 0) {
+            for (uint32_t m = 0; m < card->market_count; m++) {
+                sum_add(&all, card_sum(card, m, i));
+            }
+            injection_print(&all, &injections[i], out);
+        }
+        sum_end(&all);
+    }
+}
+
+static void by_market_print(const struct card *card, FILE *out)
+{
+    char a[CELL_BYTES], b[CELL_BYTES];
+    (void)fputs("\n## By market\n\nFound %, median exposure.\n\n| injected |", out);
+    for (uint32_t m = 0; m < card->market_count; m++) {
+        (void)fprintf(out, " %s |", card->markets[m]);
+    }
+    (void)fputs("\n|---|", out);
+    for (uint32_t m = 0; m < card->market_count; m++) {
+        (void)fputs("---|", out);
+    }
+    (void)fputc('\n', out);
+    for (uint32_t i = 1; i < injection_count; i++) {
+        (void)fprintf(out, "| %s |", injections[i].name);
+        for (uint32_t m = 0; m < card->market_count; m++) {
+            const struct score_sum *sum = card_sum(card, m, i);
+            (void)fprintf(out,
+                          sum->trials == 0 ? " – |" : " %s, %s |",
+                          percent_text(sum->detected, sum->trials, a),
+                          quantile_text(sum->exposure, 0.5, b));
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+/* The row of an injection: whom it is right to blame, the connection where it is among several. */
+static uint32_t row_of(const struct injection *what)
+{
+    if ((what->blames & SCOPE(CONNECTION)) != 0) {
+        return FLATLINE_SCOPE_CONNECTION;
+    }
+    return what->blames == 0 ? TOLD_NOTHING : (uint32_t)__builtin_ctz(what->blames);
+}
+
+static void blame_print(const struct card *card, FILE *out)
+{
+    uint64_t told[TOLD_COUNT][TOLD_COUNT] = {{0}};
+    uint64_t right = 0;
+    uint64_t trials = 0;
+    uint64_t unknown = 0;
+    for (uint32_t i = 1; i < injection_count; i++) {
+        for (uint32_t m = 0; m < card->market_count; m++) {
+            const struct score_sum *sum = card_sum(card, m, i);
+            for (uint32_t k = 0; k < TOLD_COUNT; k++) {
+                told[row_of(&injections[i])][k] += sum->told[k];
+            }
+            right += sum->blame_right;
+            trials += sum->trials;
+            unknown += sum->told[TOLD_UNKNOWN] + sum->told[TOLD_NOTHING];
+        }
+    }
+    char a[CELL_BYTES], b[CELL_BYTES], c[CELL_BYTES];
+    (void)fprintf(out,
+                  "\n## Blame\n\nRows: whose fault it was; where more than one answer is right (a "
+                  "venue with one connection), the connection. Columns: who was blamed.\n\n"
+                  "Right %s %%, undecided or not found %s %%, wrong %s %%.\n\n| truth |",
+                  percent_text(right, trials, a),
+                  percent_text(unknown, trials, b),
+                  percent_text(trials - right - unknown, trials, c));
+    for (uint32_t k = 0; k < TOLD_COUNT; k++) {
+        (void)fprintf(out, " %s |", told_names[k]);
+    }
+    (void)fputs("\n|---|---|---|---|---|---|---|---|---|---|\n", out);
+    for (uint32_t row = 0; row < TOLD_UNKNOWN; row++) {
+        (void)fprintf(out, "| %s |", told_names[row]);
+        for (uint32_t k = 0; k < TOLD_COUNT; k++) {
+            (void)fprintf(out, " %" PRIu64 " |", told[row][k]);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void bits_print(uint32_t bits, const char *const *names, FILE *out)
+{
+    const char *between = "";
+    for (uint32_t i = 0; i < 32U; i++) {
+        if ((bits >> i & 1U) != 0) {
+            (void)fprintf(out, "%s%s", between, names[i]);
+            between = ", ";
+        }
+    }
+}
+
+static void oracle_print(FILE *out)
+{
+    char a[CELL_BYTES];
+    (void)fputs("\n## What is injected, and what is right\n\nSaid before anything ran "
+                "(`tools/score_table.c`); any of several kinds or scopes will do.\n\n"
+                "| injected | what happens | kind | scope | blame | promised within |\n"
+                "|---|---|---|---|---|---|\n",
+                out);
+    for (uint32_t i = 1; i < injection_count; i++) {
+        const struct injection *what = &injections[i];
+        (void)fprintf(out, "| %s | %s | ", what->name, what->what);
+        bits_print(what->kinds, kind_names, out);
+        (void)fputs(" | ", out);
+        bits_print(what->scopes, told_names, out);
+        (void)fputs(" | ", out);
+        bits_print(what->blames, told_names, out);
+        (void)fprintf(out,
+                      " | %s |\n",
+                      what->promise != NULL ? what->promise : time_text(what->promised_ns, a));
+    }
+}
+
+void card_print_markdown(const struct card *card, FILE *out)
+{
+    (void)fprintf(out,
+                  "# Scorecard\n\nMade by `%s`, on a virtual clock: the same command gives the "
+                  "same figures on any machine. What it does and how to read it: "
+                  "[SCORE](SCORE.md).\n",
+                  card->command);
+    detection_print(card, out);
+    false_alarms_print(card, out);
+    blame_print(card, out);
+    by_market_print(card, out);
+    oracle_print(out);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void histogram_json(const char *key, const struct flatline_histogram *hist, FILE *out)
+{
+    if (hist->total == 0) {
+        (void)fprintf(out, ",\"%s\":null", key);
+        return;
+    }
+    (void)fprintf(out,
+                  ",\"%s\":{\"p50\":%" PRIu64 ",\"p90\":%" PRIu64 ",\"p99\":%" PRIu64
+                  ",\"max\":%" PRIu64 "}",
+                  key,
+                  hist_quantile(hist, 0.5),
+                  hist_quantile(hist, 0.9),
+                  hist_quantile(hist, 0.99),
+                  hist->max_ns);
+}
+
+static void sum_json(const struct score_sum *sum, const char *market, const char *what, FILE *out)
+{
+    (void)fprintf(out,
+                  "{\"type\":\"score\",\"market\":\"%s\",\"injected\":\"%s\",\"trials\":%" PRIu64
+                  ",\"found\":%" PRIu64 ",\"in_time\":%" PRIu64 ",\"blame_right\":%" PRIu64
+                  ",\"other\":%" PRIu64 ",\"stream_ns\":%" PRIu64 ",\"unproven_ns\":%" PRIu64,
+                  market,
+                  what,
+                  sum->trials,
+                  sum->detected,
+                  sum->in_time,
+                  sum->blame_right,
+                  sum->false_alarms,
+                  sum->stream_ns,
+                  sum->unproven_ns);
+    histogram_json("exposure_ns", sum->exposure, out);
+    histogram_json("late_ns", sum->late, out);
+    histogram_json("mistake_ns", sum->mistake, out);
+    (void)fputs(",\"blamed\":{", out);
+    for (uint32_t k = 0; k < TOLD_COUNT; k++) {
+        (void)fprintf(out, "%s\"%s\":%" PRIu64, k > 0 ? "," : "", told_names[k], sum->told[k]);
+    }
+    (void)fputs("},\"other_kinds\":{", out);
+    const char *between = "";
+    for (uint32_t k = 0; k < FLATLINE_FAULT_COUNT; k++) {
+        if (sum->false_by_kind[k] > 0) {
+            (void)fprintf(out, "%s\"%s\":%" PRIu64, between, kind_names[k], sum->false_by_kind[k]);
+            between = ",";
+        }
+    }
+    (void)fputs("}}\n", out);
+}
+
+void card_print_json(const struct card *card, FILE *out)
+{
+    for (uint32_t m = 0; m < card->market_count; m++) {
+        for (uint32_t i = 0; i < injection_count; i++) {
+            const struct score_sum *sum = card_sum(card, m, i);
+            if (sum->stream_ns > 0) {
+                sum_json(sum, card->markets[m], injections[i].name, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * score_card.h - all the sums of a run of `flatline score`, and how they are printed.
+ */
+#ifndef FLATLINE_TOOLS_SCORE_CARD_H
+#define FLATLINE_TOOLS_SCORE_CARD_H
+
+#include "tools/score_fault.h"
+#include "tools/score_market.h"
+#include "tools/score_sum.h"
+
+#include <stdio.h>
+
+#define CARD_MARKETS_MAX 32U
+#define CARD_FAULTS_MAX  32U
+#define CARD_NAME_BYTES  64U
+
+struct card {
+    const char *command; /* that made it */
+    uint64_t seed;
+    char markets[CARD_MARKETS_MAX][CARD_NAME_BYTES];
+    uint32_t market_count;
+    struct score_sum *sums; /* [market][injection] */
+};
+
+/** Room for another market. Returns its index or -ENOMEM, -ENOSPC. */
+int card_add_market(struct card *card, const char *name);
+struct score_sum *card_sum(const struct card *card, uint32_t market, uint32_t injection);
+void card_free(struct card *card);
+
+void card_print_markdown(const struct card *card, FILE *out);
+void card_print_json(const struct card *card, FILE *out);
+
+#endif
