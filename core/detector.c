@@ -29,6 +29,7 @@ struct detector_policy detector_policy_default(void)
         .self_stall_after_ns = 50 * NS_PER_MS,
         .stall_explains_ns = 60 * NS_PER_S,
         .unread_after_ns = 200 * NS_PER_MS,
+        .silent_warm_up_ns = 7200 * NS_PER_S,
     };
     policy.lease_on[FLATLINE_FAULT_DOWN] = LEASE_REVOKE;
     policy.lease_on[FLATLINE_FAULT_MUTE] = LEASE_REVOKE;
@@ -70,7 +71,7 @@ static bool arrays_create(struct detector *detector)
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
            deadlines_create(&detector->quiets, limits->streams_max) &&
-           deadlines_create(&detector->starts, limits->legs_max) &&
+           deadlines_create(&detector->starts, limits->legs_max) && silence_create(detector) &&
            (limits->engines_max == 0 || detector->engines != NULL) &&
            (limits->sockets_max == 0 || detector->sockets != NULL);
 }
@@ -109,6 +110,7 @@ void detector_destroy(struct detector *detector)
     free(detector->legs);
     free(detector->outbox);
     free(detector->changed);
+    free(detector->silences);
     free(detector->lapses.at_ns);
     free(detector->silence.at_ns);
     free(detector->due_ids.at_ns);
@@ -129,6 +131,7 @@ int detector_add_stream(struct detector *detector, const struct stream_traits *t
     stream->first_leg = LEG_NONE;
     stream->key_due_ns = DEADLINE_NEVER;
     stream->view.unproven = stream_is_user(stream);
+    silence_add(detector, stream);
     return (int)detector->stream_count++;
 }
 

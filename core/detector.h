@@ -20,6 +20,7 @@
 #define DETECTOR_NEVER UINT64_MAX
 
 struct detector; /* opaque: detector.c */
+struct silence_tail;
 
 struct detector_limits {
     uint32_t streams_max;
@@ -50,6 +51,11 @@ struct detector_policy {
     uint64_t stall_explains_ns;
     /* a byte in an engine's receive queue unread for longer is ENGINE_BEHIND: 200 ms */
     uint64_t unread_after_ns;
+    /* SILENT by what was learned: one false alarm of all streams together in so long; 0: off, and
+     * only silent_after counts */
+    uint64_t silent_every_ns;
+    uint64_t silent_warm_up_ns; /* 2 h: nothing is provable before a stream was heard so long */
+    uint64_t silent_cap_ns; /* a silence of this length is SILENT whatever was learned; 0: none */
     uint8_t lease_on[FLATLINE_FAULT_COUNT]; /* enum lease_action by fault kind */
     /* replay: the envelope starts with the first frames; live: with EVENT_SERVER_TIME */
     bool anchor_on_frames;
@@ -165,15 +171,27 @@ struct stream_view {
     uint64_t lapses;
     uint64_t lapsed_ns;
     uint64_t lapsed_since_ns; /* 0 = not lapsed */
-    uint64_t open_faults;     /* 1 << kind */
-    uint32_t legs;            /* meant to be up */
-    uint32_t legs_up;         /* one more while a successor takes over */
+    /* a silence this long would be SILENT now; 0 = none would, or not yet */
+    uint64_t silence_provable_ns;
+    uint64_t open_faults; /* 1 << kind */
+    uint32_t legs;        /* meant to be up */
+    uint32_t legs_up;     /* one more while a successor takes over */
     bool ever_leased;
     /* account streams: no event yet on this socket; the lease rests on key and pong alone */
     bool unproven;
 };
 
 const struct stream_view *detector_stream(const struct detector *detector, uint32_t stream);
+
+/** What was learned of a stream's silences, for a file; NULL: nothing is. Stands still between the
+ *  calls of the thread that owns the detector. */
+const struct silence_tail *detector_silence(const struct detector *detector, uint32_t stream);
+
+/** Gives back what an earlier life learned, before the first event. false: not learned here, or it
+ *  cannot be so. */
+bool detector_recall_silence(struct detector *detector,
+                             uint32_t stream,
+                             const struct silence_tail *tail);
 
 /** Bit set of streams changed since the last call, by iteration: returns the next changed
  *  stream and clears its mark, or EVENT_NO_STREAM. Bounded by the number of streams changed. */

@@ -366,7 +366,6 @@ static void arrive(struct detector *detector, struct arrival *a)
     if (!leg->started) {
         start_seen(detector, leg, a->carrier, a->recv_ns);
     }
-    silence_end(detector, stream, a->recv_ns);
 }
 
 void data_apply(struct detector *detector, const struct event *event, uint64_t recv_ns)
@@ -386,10 +385,14 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     stream_changed(detector, a.stream);
     if (stream_is_user(a.stream)) {
         user_event(detector, a.stream, a.carrier, recv_ns);
+        if (recv_ns != 0) {
+            silence_end(detector, a.stream, recv_ns, true);
+        }
         return;
     }
     sequence_apply(detector, &a);
     if (recv_ns != 0) {
+        silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         timing_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
         quiet_sign(&a);

@@ -298,7 +298,7 @@ static void streams_leave(struct detector *detector, const struct carrier *carri
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
         if (stream->view.legs_up == 0) {
-            silence_arm(detector, stream, 0);
+            silence_restart(detector, stream, 0);
             last_leg_left(detector, stream, at_ns);
         }
         user_socket(detector, stream);

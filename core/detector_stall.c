@@ -26,7 +26,7 @@ void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t 
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
         if (deadlines_get(&detector->silence, detector->legs[at].stream) != DEADLINE_NEVER) {
-            silence_arm(detector, stream, drained_ns);
+            silence_restart(detector, stream, drained_ns);
         }
     }
 }
@@ -54,6 +54,9 @@ static void stall_raise(
     detector->stall_end_ns = at_ns > detector->stall_end_ns ? at_ns : detector->stall_end_ns;
     detector->stall_clear_ns = detector->stall_end_ns + STALL_STANDS_NS;
     fault_raise(detector, &detector->stall, &stall);
+    for (uint32_t i = 0; detector->silences != NULL && i < detector->stream_count; i++) {
+        silence_forget(&detector->silences[i]);
+    }
 }
 
 void stall_apply(struct detector *detector, const struct event *event, uint64_t at_ns)

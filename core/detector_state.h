@@ -10,6 +10,7 @@
  *     detector_link.c   connections: up, down, acknowledgements, notices
  *     detector_start.c  first data that does not come
  *     detector_stall.c  our own stalls
+ *     detector_silence.c  silence too long for its stream, by what was learned or by a fixed limit
  *     detector_user.c   account streams and their keys
  *     detector_quiet.c  lapsed, but only quiet
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
@@ -33,6 +34,7 @@
 #include "core/key_lease.h"
 #include "core/lagging.h"
 #include "core/sequence.h"
+#include "core/silence.h"
 
 #define DETECTOR_VENUES  4U
 #define DUE_ALLOWANCE_NS (150 * NS_PER_MS)
@@ -164,6 +166,7 @@ struct stream {
     struct due_id due;
     struct key_lease key; /* account streams */
     uint64_t key_due_ns;
+    struct silence *silence; /* NULL: its silence is not learned */
     uint64_t open;
     struct fault faults[STREAM_FAULTS];
 };
@@ -194,6 +197,8 @@ struct detector {
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;
     struct fault maintenance[DETECTOR_VENUES];
+    struct silence *silences; /* by stream; NULL: nothing is learned of silence */
+    struct silence_terms silence_terms;
     struct engines *engines; /* NULL: none are watched */
     struct sockets *sockets; /* NULL: none are looked at */
 
@@ -366,11 +371,25 @@ void sockets_destroy(struct sockets *sockets);
 void socket_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void socket_ended(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 
-/* detector_tick.c */
-uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);
-void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns);
+/* detector_silence.c */
+bool silence_create(struct detector *detector);
+void silence_add(struct detector *detector, struct stream *stream);
 void silence_settle(struct detector *detector, struct stream *stream, uint64_t until_ns);
-void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns);
+/* A frame came; is_whole: nothing between it and the one before is known to be missing. */
+void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns, bool is_whole);
+/* Silence so far proves nothing, it counts again from from_ns; 0: from the next frame. */
+void silence_restart(struct detector *detector, struct stream *stream, uint64_t from_ns);
+uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+
+/* Up to when all of a stream is known, and whether its silence has begun anew since our stall. */
+struct reach {
+    uint64_t drained_ns;
+    bool stall_pending;
+};
+
+/* detector_tick.c */
+struct reach stream_reach(const struct detector *detector, const struct stream *stream);
+uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);
 void watermark_set(struct detector *detector,
                    struct carrier *carrier,
                    uint16_t epoch,

@@ -15,12 +15,7 @@ static uint64_t drained_ns(const struct carrier *carrier)
     return carrier->watermark_epoch == carrier->epoch ? carrier->watermark_ns : 0;
 }
 
-struct reach {
-    uint64_t drained_ns;
-    bool stall_pending;
-};
-
-static struct reach stream_reach(const struct detector *detector, const struct stream *stream)
+struct reach stream_reach(const struct detector *detector, const struct stream *stream)
 {
     struct reach reach = {.drained_ns = UINT64_MAX};
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
@@ -63,57 +58,6 @@ void detector_watermark(struct detector *detector,
     }
 }
 
-/* ---- SILENT ---------------------------------------------------------------------------------- */
-
-/* Silence counts from from_ns; 0: it does not count at all until the next frame. */
-void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns)
-{
-    const uint64_t limit_ns = stream->traits.silent_after_ns;
-    if (limit_ns != 0) {
-        deadlines_set(&detector->silence,
-                      stream_index(detector, stream),
-                      from_ns != 0 ? from_ns + limit_ns : DEADLINE_NEVER);
-    }
-}
-
-static void silence_found(struct detector *detector, struct stream *stream, uint64_t at_ns)
-{
-    const struct fault silent = {
-        .kind = FLATLINE_FAULT_SILENT,
-        .scope = FLATLINE_SCOPE_STREAM,
-        .blame = FLATLINE_SCOPE_STREAM,
-        .confidence = 50, /* quiet markets are legal */
-        .stream = stream_index(detector, stream),
-        .connection = EVENT_NO_CONNECTION,
-        .onset_ns = stream->view.last_recv_ns,
-        .at_ns = at_ns,
-        .evidence = {at_ns - stream->view.last_recv_ns, stream->traits.silent_after_ns}};
-    silence_arm(detector, stream, 0);
-    fault_raise(detector, &stream->faults[STREAM_SILENT], &silent);
-}
-
-void silence_settle(struct detector *detector, struct stream *stream, uint64_t until_ns)
-{
-    if (LIKELY(stream->traits.silent_after_ns == 0)) {
-        return;
-    }
-    const uint64_t due_ns = deadlines_get(&detector->silence, stream_index(detector, stream));
-    if (due_ns <= until_ns && !stream_reach(detector, stream).stall_pending) {
-        silence_found(detector, stream, due_ns);
-    }
-}
-
-/* A frame came. */
-void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns)
-{
-    struct fault *silent = &stream->faults[STREAM_SILENT];
-    if (UNLIKELY(silent->id != 0)) {
-        silent->evidence[0] = at_ns - silent->onset_ns;
-        fault_clear(detector, silent, at_ns);
-    }
-    silence_arm(detector, stream, at_ns);
-}
-
 /* ---- the tick -------------------------------------------------------------------------------- */
 
 static uint64_t earlier_of(uint64_t a, uint64_t b)
@@ -129,21 +73,6 @@ static uint32_t lapses_pass(struct detector *detector, uint64_t now_ns, uint32_t
         const uint64_t limit_ns = earlier_of(now_ns, stream_reach(detector, stream).drained_ns);
         if (stream->view.lease_until_ns <= limit_ns) {
             lease_settle(detector, stream, limit_ns);
-            passed++;
-        }
-    }
-    return passed;
-}
-
-static uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
-{
-    uint32_t passed = 0;
-    for (uint32_t at = 0; passed < most && deadlines_due(&detector->silence, now_ns, &at);) {
-        struct stream *stream = &detector->streams[at - 1];
-        const struct reach reach = stream_reach(detector, stream);
-        const uint64_t due_ns = deadlines_get(&detector->silence, at - 1);
-        if (due_ns <= reach.drained_ns && !reach.stall_pending) {
-            silence_found(detector, stream, due_ns);
             passed++;
         }
     }

@@ -47,7 +47,8 @@ struct stream_traits {
     uint64_t stale_after_ns;
     /* due_id: how long an engine may be behind an id first seen; 0 = 150 ms */
     uint64_t allowance_ns;
-    uint64_t silent_after_ns; /* 0 = off */
+    uint64_t silent_after_ns; /* a fixed limit; 0 = what is learned */
+    bool silent_off;          /* neither */
     /* a gate with quiet_hold has the lease end this much earlier, at most */
     uint64_t quiet_ahead_ns;
     bool observed; /* in no automatic gate */

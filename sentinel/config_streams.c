@@ -412,6 +412,7 @@ static bool stream_append(struct reading *reading,
     }
     if (text->silent_after_ns != UINT64_MAX) {
         stream->traits.silent_after_ns = text->silent_after_ns;
+        stream->traits.silent_off = text->silent_after_ns == 0;
     }
     if (text->is_observed_said) {
         stream->traits.observed = text->observed;

@@ -28,6 +28,14 @@ enum gates_option { OPTION_SINCE };
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
+/* How long a silence must be to be SILENT, as things stand; 0: none would be. */
+static uint64_t silence_provable_ns(const struct flatline *reader, uint32_t index)
+{
+    struct flatline_snapshot snapshot = {0};
+    (void)cli_snapshot(reader, index, &snapshot);
+    return snapshot.detail.silence_provable_ns;
+}
+
 static json_t *json_of_entry(const struct flatline *reader,
                              uint32_t index,
                              const struct flatline_directory_entry *entry)
@@ -43,6 +51,7 @@ static json_t *json_of_entry(const struct flatline *reader,
         json_string(flatline_class_name((enum flatline_class)entry->stream_class)));
     cli_json_word(object, "stale_after_ns", entry->stale_after_ns);
     cli_json_word(object, "silent_after_ns", entry->silent_after_ns);
+    cli_json_word(object, "silence_provable_ns", silence_provable_ns(reader, index));
     (void)json_object_set_new(
         object, "observed", json_boolean((entry->flags & FLATLINE_STREAM_OBSERVED) != 0));
     return object;
@@ -55,20 +64,22 @@ static void add_entry(struct cli_table *table,
 {
     char stale_after[CLI_TEXT_BYTES];
     char silent_after[CLI_TEXT_BYTES];
+    const uint64_t provable_ns = silence_provable_ns(reader, index);
     cli_span_text((int64_t)entry->stale_after_ns, stale_after);
-    cli_span_text((int64_t)entry->silent_after_ns, silent_after);
+    cli_span_text((int64_t)provable_ns, silent_after);
     cli_table_add(table, CLI_PLAIN, "%s", flatline_stream_name(reader, index));
     cli_table_add(
         table, CLI_PLAIN, "%s", flatline_class_name((enum flatline_class)entry->stream_class));
     cli_table_add(table, CLI_PLAIN, "%s", stale_after);
-    cli_table_add(table, CLI_PLAIN, "%s", entry->silent_after_ns == 0 ? "off" : silent_after);
+    cli_table_add(table, CLI_PLAIN, "%s", provable_ns == 0 ? "not provable" : silent_after);
     cli_table_add(
         table, CLI_PLAIN, "%s", (entry->flags & FLATLINE_STREAM_OBSERVED) != 0 ? "observed" : "");
 }
 
 static int print_streams(const struct flatline *reader, bool json)
 {
-    static const char *const titles[] = {"STREAM", "CLASS", "STALE AFTER", "SILENT AFTER", ""};
+    static const char *const titles[] = {
+        "STREAM", "CLASS", "STALE AFTER", "SILENCE PROVABLE IN", ""};
     struct cli_table *table = cli_table_create(sizeof(titles) / sizeof(titles[0]), titles);
     json_t *streams = json_array();
     for (uint32_t i = 0; i < flatline_stream_count(reader); i++) {

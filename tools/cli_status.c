@@ -68,6 +68,7 @@ static void json_detail(json_t *object, const struct flatline_detail *detail, ui
     cli_json_word(object, "legs", detail->legs);
     cli_json_word(object, "legs_up", detail->legs_up);
     (void)json_object_set_new(object, "unproven", json_boolean(detail->unproven != 0));
+    cli_json_word(object, "silence_provable_ns", detail->silence_provable_ns);
 }
 
 static json_t *json_stream(const struct flatline *reader, uint32_t index, uint64_t now_ns)

@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x7b20de0a12db1c15
+	layoutHash       = 0x89245956ebd95f8d
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -379,9 +379,10 @@ type Detail struct {
 	OpenFaults        uint64
 	LapsedSinceMonoNs uint64
 	Unproven          uint64
+	SilenceProvableNs uint64
 }
 
-const detailWords = 21
+const detailWords = 22
 
 func detailOf(w *[detailWords]uint64) Detail {
 	return Detail{
@@ -406,5 +407,6 @@ func detailOf(w *[detailWords]uint64) Detail {
 		OpenFaults:        w[18],
 		LapsedSinceMonoNs: w[19],
 		Unproven:          w[20],
+		SilenceProvableNs: w[21],
 	}
 }

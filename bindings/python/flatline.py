@@ -61,7 +61,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0x7b20de0a12db1c15
+LAYOUT_HASH = 0x89245956ebd95f8d
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -274,6 +274,7 @@ _DETAIL_FIELDS = (
     "open_faults",
     "lapsed_since_mono_ns",
     "unproven",
+    "silence_provable_ns",
 )
 _DETAIL_SIGNED = (3, 5, 6)
 

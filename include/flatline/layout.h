@@ -159,7 +159,7 @@
     K(6, REGRESSED, "REGRESSED", "newest_id", "got_id", "count", "", "", "")                        \
     K(7, FROZEN, "FROZEN", "id", "repeats", "limit", "", "", "")                                    \
     K(8, LAGGING, "LAGGING", "excess_lag_ns", "late_frames", "window_frames", "limit_ns", "", "")   \
-    K(9, SILENT, "SILENT", "silence_ns", "limit_ns", "", "", "", "")                                \
+    K(9, SILENT, "SILENT", "silence_ns", "limit_ns", "mean_gap_ns", "one_in_gaps", "false_alarm_every_ns", "observed_ns") \
     K(10, KEY_EXPIRING, "KEY_EXPIRING", "left_ns", "last_extend_mono_ns", "failures", "", "", "")   \
     K(11, KEY_EXPIRED, "KEY_EXPIRED", "since_extend_ns", "by_event", "", "", "", "")                \
     K(12, KEY_UNKNOWN, "KEY_UNKNOWN", "code", "foreign", "since_extend_ns", "", "", "")             \
@@ -299,7 +299,7 @@ struct flatline_directory_entry {
     F(flatline_directory_entry, venue, 64, 4, "enum flatline_venue", "")                            \
     F(flatline_directory_entry, stream_class, 68, 4, "enum flatline_class", "")                     \
     F(flatline_directory_entry, stale_after_ns, 72, 8, "ns", "how long fresh data is trusted")      \
-    F(flatline_directory_entry, silent_after_ns, 80, 8, "ns", "SILENT limit; 0 = off")              \
+    F(flatline_directory_entry, silent_after_ns, 80, 8, "ns", "a fixed SILENT limit; 0 = none")              \
     F(flatline_directory_entry, flags, 88, 4, "flags", "FLATLINE_STREAM_*")                         \
     F(flatline_directory_entry, first_histogram, 92, 4, "index", "interarrival, then lag, in HISTOGRAMS") \
     F(flatline_directory_entry, histogram_count, 96, 4, "count", "0 where histograms are off")
@@ -343,7 +343,8 @@ struct flatline_detail {
     uint64_t open_faults;
     uint64_t lapsed_since_mono_ns;
     uint64_t unproven;
-    uint8_t reserved[88];
+    uint64_t silence_provable_ns;
+    uint8_t reserved[80];
 };
 #define FLATLINE_DETAIL_FIELDS(F)                                                                   \
     F(flatline_detail, sequence, 0, 8, "sequence", "odd while being written")                       \
@@ -366,7 +367,8 @@ struct flatline_detail {
     F(flatline_detail, legs_up, 136, 8, "count", "connections that carry it now; one more while a successor takes over")                                    \
     F(flatline_detail, open_faults, 144, 8, "bits", "1 << kind for each open fault of this stream or its connections") \
     F(flatline_detail, lapsed_since_mono_ns, 152, 8, "ns CLOCK_MONOTONIC", "0 = not lapsed")                       \
-    F(flatline_detail, unproven, 160, 8, "flag", "1: an account stream that has not shown an event on this socket")
+    F(flatline_detail, unproven, 160, 8, "flag", "1: an account stream that has not shown an event on this socket") \
+    F(flatline_detail, silence_provable_ns, 168, 8, "ns", "a silence this long would be SILENT now; 0 = not provable, or not yet")
 
 /* One connection. Name fixed; words single-writer. */
 struct flatline_connection {

@@ -359,7 +359,8 @@ class Lists(Reader):
         code, streams = self.json_of("streams")
         self.assertEqual((code, len(streams)), (0, 3))
         self.assertEqual(streams[2], {"stream": TRADES, "index": 2, "venue": "okx", "class": "other",
-                                      "stale_after_ns": 3 * 10**9, "silent_after_ns": 0, "observed": True})
+                                      "stale_after_ns": 3 * 10**9, "silent_after_ns": 0, "silence_provable_ns": 0,
+                                      "observed": True})
         code, gates = self.json_of("gates")
         self.assertEqual([m["stream"] for m in gates[0]["members"]], [BOOK, OKX])
         self.assertIn("observed", self.run_flatline("streams")[1])

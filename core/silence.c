@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/silence.h"
+
+#include <string.h>
+
+/* The scale: 256ths of an octave, linear within one. It need not be a true logarithm, only always
+ * the same. */
+#define SCALE_OCTAVE  256U
+#define SCALE_BIN     (SCALE_OCTAVE / 8U)
+#define SCALE_RATIO_1 (16U * SCALE_OCTAVE) /* of 2^16, which stands for a ratio of one in the fit */
+#define RATIO_ONE     65536.0
+#define RATIO_MAX     1e6
+
+/* The tail: at most one gap in 20 and 250 of them. A shape above 0.8 is no market's; below 0.05
+ * (an exponential tail has 0) the fit has seen too little: such tails were false too often. */
+#define TAIL_SHARE     20U
+#define TAIL_GAPS      250U
+#define TAIL_SHAPE_MIN 0.05
+#define TAIL_SHAPE_MAX 0.8
+
+static uint32_t scale_of(uint64_t value)
+{
+    const uint32_t octave = 63U - (uint32_t)__builtin_clzll(value | 1U);
+    return octave * SCALE_OCTAVE +
+           ((uint32_t)((value << (63U - octave)) >> 55) & (SCALE_OCTAVE - 1U));
+}
+
+static uint64_t value_of(uint32_t scale)
+{
+    const uint32_t octave = scale / SCALE_OCTAVE;
+    const uint64_t part = SCALE_OCTAVE + scale % SCALE_OCTAVE;
+    return octave >= 8 ? part << (octave - 8) : part >> (8 - octave);
+}
+
+static double ratio_of(uint32_t scale)
+{
+    return (double)value_of(SCALE_RATIO_1 + scale) / RATIO_ONE;
+}
+
+/* ---- arithmetic without libm ------------------------------------------------------------------ */
+
+#define LN_2 0.69314718055994531
+
+static double log2_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    const double octave = (double)((int)(bits >> 52 & 0x7ffU) - 1023);
+    bits = (bits & 0x000fffffffffffffULL) | 0x3ff0000000000000ULL;
+    double mantissa;
+    memcpy(&mantissa, &bits, sizeof(mantissa));
+    /* ln m = 2 artanh((m - 1) / (m + 1)), and the argument is at most 1/3 */
+    const double x = (mantissa - 1.0) / (mantissa + 1.0);
+    double sum = 0.0;
+    for (int term = 21; term >= 1; term -= 2) {
+        sum = sum * x * x + 1.0 / term;
+    }
+    return octave + 2.0 * x * sum / LN_2;
+}
+
+static double exp2_of(double power)
+{
+    const double bounded = power > 1000.0 ? 1000.0 : power < -1000.0 ? -1000.0 : power;
+    const int whole = (int)bounded - (bounded < 0.0 ? 1 : 0);
+    const double x = (bounded - whole) * LN_2;
+    double sum = 1.0;
+    for (int term = 16; term >= 1; term--) {
+        sum = 1.0 + sum * x / term;
+    }
+    const uint64_t bits = (uint64_t)(whole + 1023) << 52;
+    double octaves;
+    memcpy(&octaves, &bits, sizeof(octaves));
+    return sum * octaves;
+}
+
+/* ---- the tail -------------------------------------------------------------------------------- */
+
+struct pareto {
+    double threshold; /* the tail begins at this ratio */
+    double shape;
+    double spread;
+    double gaps; /* in the tail */
+};
+
+/* The first bin of the tail. */
+static uint32_t tail_bin(const struct silence_tail *tail, uint64_t *ret_weight)
+{
+    const uint64_t share = tail->total / TAIL_SHARE;
+    const uint64_t most = (uint64_t)TAIL_GAPS * SILENCE_WEIGHT;
+    const uint64_t wanted = share < most ? share : most;
+    uint32_t bin = SILENCE_BINS;
+    uint64_t weight = 0;
+    while (bin > 0 && weight < wanted) {
+        weight += tail->counts[--bin];
+    }
+    *ret_weight = weight;
+    return bin;
+}
+
+/* By probability-weighted moments (Hosking and Wallis 1987): no iteration, and sound for all shapes
+ * below one. The shape is taken one standard error too large, so that what was seen for a short time
+ * is trusted less. */
+static bool pareto_fit(const struct silence_tail *tail, struct pareto *ret_pareto)
+{
+    uint64_t weight;
+    const uint32_t first = tail_bin(tail, &weight);
+    if (weight == 0) {
+        return false;
+    }
+    const double threshold = ratio_of(first * SCALE_BIN);
+    double mean = 0.0;
+    double weighted = 0.0; /* by the share of what lies above */
+    double above = 0.0;
+    for (uint32_t bin = SILENCE_BINS; bin-- > first;) {
+        const double count = (double)tail->counts[bin];
+        const double excess = ratio_of(bin * SCALE_BIN + SCALE_BIN / 2U) - threshold;
+        mean += count * excess;
+        weighted += count * excess * (above + count / 2.0);
+        above += count;
+    }
+    mean /= above;
+    weighted /= above * above;
+    const double lack = mean - 2.0 * weighted;
+    if (lack <= 0.0) {
+        return false;
+    }
+    const double gaps = above / SILENCE_WEIGHT;
+    const double fitted = 2.0 - mean / lack;
+    const double cautious = fitted + (1.0 + fitted) * exp2_of(-0.5 * log2_of(gaps));
+    *ret_pareto = (struct pareto){.threshold = threshold, .shape = cautious, .gaps = gaps};
+    ret_pareto->spread = 2.0 * mean * weighted / lack;
+    if (cautious < TAIL_SHAPE_MIN) {
+        ret_pareto->shape = TAIL_SHAPE_MIN;
+        ret_pareto->spread = mean * (1.0 - TAIL_SHAPE_MIN);
+    } else if (cautious > TAIL_SHAPE_MAX) {
+        ret_pareto->shape = TAIL_SHAPE_MAX;
+    }
+    return true;
+}
+
+/* How many alarms the budget allows in the time observed. Who has not seen a whole day is allowed
+ * less: a morning does not tell how the night is. */
+static double alarms_allowed(const struct silence_tail *tail, const struct silence_terms *terms)
+{
+    const double allowed = (double)tail->observed_ns / (double)terms->every_ns;
+    return tail->observed_ns < SILENCE_DAY_NS
+               ? allowed * ((double)tail->observed_ns / (double)SILENCE_DAY_NS)
+               : allowed;
+}
+
+static uint32_t scale_fit(const struct silence_tail *tail, const struct silence_terms *terms)
+{
+    struct pareto pareto;
+    if (tail->observed_ns < terms->warm_up_ns ||
+        tail->total < (uint64_t)SILENCE_LEAST_GAPS * SILENCE_WEIGHT || !pareto_fit(tail, &pareto)) {
+        return 0;
+    }
+    const double octaves = log2_of(pareto.gaps / alarms_allowed(tail, terms));
+    const double beyond =
+        octaves > 0.0 ? pareto.spread / pareto.shape * (exp2_of(pareto.shape * octaves) - 1.0)
+                      : 0.0;
+    const double ratio = pareto.threshold + beyond;
+    return ratio < RATIO_MAX ? scale_of((uint64_t)(ratio * RATIO_ONE)) + 1U - SCALE_RATIO_1 : 0;
+}
+
+/* ---- one gap --------------------------------------------------------------------------------- */
+
+static void tail_age(struct silence_tail *tail)
+{
+    tail->observed_ns /= 2;
+    tail->total /= 2;
+    for (uint32_t bin = 0; bin < SILENCE_BINS; bin++) {
+        tail->counts[bin] /= 2;
+    }
+}
+
+static void tail_learn(struct silence_tail *tail, uint64_t gap_ns, uint64_t mean_ns)
+{
+    const uint32_t gap = scale_of(gap_ns);
+    const uint32_t mean = scale_of(mean_ns);
+    tail->total += SILENCE_WEIGHT;
+    tail->observed_ns += gap_ns;
+    if (gap >= mean) {
+        const uint32_t bin = (gap - mean) / SCALE_BIN;
+        tail->counts[bin < SILENCE_BINS ? bin : SILENCE_BINS - 1U] += SILENCE_WEIGHT;
+    }
+    if (UNLIKELY(tail->observed_ns >= SILENCE_MEMORY_NS)) {
+        tail_age(tail);
+    }
+}
+
+static void mean_learn(struct silence *silence, uint64_t gap_ns)
+{
+    const uint64_t mean_ns = silence->mean_ns;
+    silence->mean_ns = mean_ns - mean_ns / SILENCE_MEAN_ARRIVALS + gap_ns / SILENCE_MEAN_ARRIVALS;
+}
+
+static void gap_learn(struct silence *silence, const struct silence_terms *terms, uint64_t gap_ns)
+{
+    const uint64_t limit_ns = silence->limit_ns;
+    if (silence->arrivals < SILENCE_MEAN_ARRIVALS) {
+        silence->mean_ns =
+            (silence->mean_ns * silence->arrivals + gap_ns) / (silence->arrivals + 1);
+        silence->arrivals++;
+        silence->refit_in = 1;
+        return;
+    }
+    const bool was_alarm = limit_ns != 0 && gap_ns > limit_ns;
+    const uint64_t most_ns = 2 * limit_ns;
+    tail_learn(&silence->tail, was_alarm && gap_ns > most_ns ? most_ns : gap_ns, silence->mean_ns);
+    mean_learn(silence, was_alarm ? limit_ns : gap_ns);
+    if (--silence->refit_in == 0) {
+        silence->refit_in = SILENCE_REFIT_ARRIVALS;
+        silence->scale = scale_fit(&silence->tail, terms);
+    }
+    silence->limit_ns =
+        silence->scale != 0 ? value_of(scale_of(silence->mean_ns) + silence->scale) : 0;
+}
+
+void silence_arrive(struct silence *silence,
+                    const struct silence_terms *terms,
+                    uint64_t recv_ns,
+                    bool learns)
+{
+    const uint64_t began_ns = silence->batch_ns;
+    if (began_ns != 0 && recv_ns < began_ns + SILENCE_BATCH_NS) {
+        return;
+    }
+    silence->batch_ns = recv_ns;
+    if (began_ns != 0 && learns) {
+        gap_learn(silence, terms, recv_ns - began_ns);
+    }
+}
+
+uint64_t silence_one_in(const struct silence *silence, const struct silence_terms *terms)
+{
+    const struct silence_tail *tail = &silence->tail;
+    if (silence->limit_ns == 0) {
+        return 0;
+    }
+    const double gaps = (double)tail->total / SILENCE_WEIGHT;
+    return (uint64_t)(gaps / alarms_allowed(tail, terms));
+}
+
+bool silence_recall(struct silence *silence, const struct silence_tail *tail)
+{
+    uint64_t sum = 0;
+    for (uint32_t bin = 0; bin < SILENCE_BINS; bin++) {
+        sum += tail->counts[bin];
+    }
+    /* A gap is a batch long at least, so there cannot have been more of them than batches. */
+    if (sum > tail->total || tail->observed_ns >= SILENCE_MEMORY_NS ||
+        tail->total / SILENCE_WEIGHT > tail->observed_ns / SILENCE_BATCH_NS + 1U) {
+        return false;
+    }
+    *silence = (struct silence){.tail = *tail};
+    return true;
+}
