@@ -6,6 +6,8 @@
     live.py --bin DIR looks [--looks 300]                      how late a spinning reader on a CPU of its own sees a lapse
     live.py --bin DIR sigstop [--trials 50] [--seconds 5]      the side-car stopped behind a full window: who is accused?
     live.py --bin DIR engine [--trials 200]                    how soon a stopped, blocked, panicked, killed engine is found
+    live.py --bin DIR drills [--trials 100]                    drills of two engines: reactions, and what carries DRILL
+    live.py --bin DIR behind [--trials 50]                     how soon an engine that falls behind is found
     live.py --bin DIR sockets [--trials 50]                    how soon an engine that stops reading is found by its socket alone
 """
 import argparse
@@ -18,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import live_drills
 import live_engine
 import live_sockets
 from lab import Lab, LabError
@@ -144,10 +147,20 @@ def sockets(options):
         return live_sockets.measure(lab, options.trials)
 
 
+def drills(options):
+    with Lab(options.bin) as lab:
+        return live_drills.drills(lab, options.trials)
+
+
+def behind(options):
+    with Lab(options.bin) as lab:
+        return live_drills.behind(lab, options.trials)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
-    parser.add_argument("what", choices=("lateness", "looks", "sigstop", "engine", "sockets"))
+    parser.add_argument("what", choices=("lateness", "looks", "sigstop", "engine", "sockets", "drills", "behind"))
     parser.add_argument("--lapses", type=int, default=2000)
     parser.add_argument("--looks", type=int, default=300)
     parser.add_argument("--wait", choices=("block", "spin"), default="block")
@@ -155,7 +168,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     try:
-        return {"lateness": lateness, "looks": looks, "sigstop": sigstop, "engine": engine, "sockets": sockets}[options.what](options)
+        return {"lateness": lateness, "looks": looks, "sigstop": sigstop, "engine": engine, "sockets": sockets, "drills": drills, "behind": behind}[options.what](options)
     except LabError as error:
         print(f"live: {error}", file=sys.stderr)
         return 1
