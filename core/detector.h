@@ -144,6 +144,12 @@ void detector_watermark(struct detector *detector,
 bool detector_tick(struct detector *detector, uint64_t now_mono_ns);
 #define DETECTOR_TICK_MAX 64
 
+/** Lets the ids become due that engines must have by now. It rests on what was seen alone, so no
+ *  watermark holds it: now is the caller's own clock, and may be ahead of detector_tick()'s, which
+ *  does the same. Returns when to call again, or later. Cost: a compare within a millisecond of the
+ *  last call. */
+uint64_t detector_due_ids(struct detector *detector, uint64_t now_mono_ns);
+
 /** The earliest deadline of anything, DETECTOR_NEVER if none: when ingest, asleep, should wake.
  *  May be early, never late. */
 uint64_t detector_next_deadline(const struct detector *detector);

@@ -205,7 +205,11 @@ static void echo_judge(struct detector *detector,
     }
     const struct stream *stream = &detector->streams[slot->stream];
     const uint64_t own_id = slot->words[0];
-    const uint64_t due_id = stream->view.due_id;
+    /* Of the look, not of now: the judge may come to it late. */
+    const uint64_t due_id = due_id_as_of(&stream->due, stream->allowance_ns, at_ns);
+    if (due_id == 0 && stream->view.due_id != 0) {
+        return; /* too late to tell */
+    }
     if (own_id >= due_id) {
         fault_clear(detector, &slot->fault, at_ns);
         return;
@@ -260,6 +264,7 @@ static void engine_looked(struct detector *detector,
     engine->looked_ns = at_ns;
     engine->life = look->code;
     engine->pid = look->more[0];
+    engine->read_ns = engine_later_ns(at_ns, look->more[1]);
     if (look->word != 0) {
         engine_forget(detector, engine, at_ns); /* it said goodbye */
         return;

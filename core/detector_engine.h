@@ -44,6 +44,7 @@ struct engine {
     uint64_t pid;
     uint64_t life; /* enum flatline_engine_life */
     uint64_t looked_ns;
+    uint64_t read_ns;        /* nothing the last look has read is later */
     uint64_t clocks_from_ns; /* no clock of the engine's counts from before this */
     uint32_t slot_count;
     uint32_t orders_count;

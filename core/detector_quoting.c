@@ -55,22 +55,25 @@ leases_closing(const struct detector *detector, const struct engine_gate *gate, 
     return closing;
 }
 
-static bool window_holds(const struct engine_shut *shut, uint64_t at_ns)
+/* Through the whole look: quotes that it read may have come back in time, after it began. */
+static bool window_holds(const struct engine_shut *shut, const struct engine *engine)
 {
-    return shut->since_ns != 0 && shut->until_ns > at_ns;
+    return shut->since_ns != 0 && shut->until_ns > engine->read_ns;
 }
 
 /* By the data, by advice, or by a drill alone. */
-static struct closing
-gate_closing(const struct detector *detector, const struct engine_gate *gate, uint64_t at_ns)
+static struct closing gate_closing(const struct detector *detector,
+                                   const struct engine *engine,
+                                   const struct engine_gate *gate,
+                                   uint64_t at_ns)
 {
     struct closing closing = leases_closing(detector, gate, at_ns);
-    if (window_holds(&gate->meant, at_ns) &&
+    if (window_holds(&gate->meant, engine) &&
         (closing.closed_ns == 0 || gate->meant.since_ns < closing.closed_ns)) {
         closing =
             (struct closing){.closed_ns = gate->meant.since_ns, .missed_ns = gate->meant.since_ns};
     }
-    if (closing.closed_ns == 0 && window_holds(&gate->drill, at_ns)) {
+    if (closing.closed_ns == 0 && window_holds(&gate->drill, engine)) {
         closing = (struct closing){
             .closed_ns = gate->drill.since_ns, .missed_ns = gate->drill.since_ns, .drill = true};
     }
@@ -93,7 +96,7 @@ void quoting_judge(struct detector *detector,
         return;
     }
     const struct closing closing =
-        gate_closing(detector, &detector->engines->gates[slot->gate], at_ns);
+        gate_closing(detector, engine, &detector->engines->gates[slot->gate], at_ns);
     const bool quotes = slot->words[0] != 0;
     if (slot->fault.id != 0 && is_over(slot, &closing)) {
         const uint64_t ended_ns = !quotes && slot->words[2] != 0 ? slot->words[2] : at_ns;

@@ -114,11 +114,11 @@ static void carriers_pass(struct detector *detector, uint64_t now_ns)
     detector->carriers_due_ns = next_ns;
 }
 
-/* What an engine owes by now. Nobody is woken for it, and a pass a millisecond is soon enough. */
-static void due_ids_pass(struct detector *detector, uint64_t now_ns)
+/* What an engine owes by now: a pass a millisecond is soon enough. */
+uint64_t detector_due_ids(struct detector *detector, uint64_t now_ns)
 {
     if (now_ns < detector->due_ids_pass_ns) {
-        return;
+        return detector->due_ids_pass_ns;
     }
     detector->due_ids_pass_ns = now_ns + NS_PER_MS;
     for (uint32_t at = 0; deadlines_due(&detector->due_ids, now_ns, &at);) {
@@ -128,6 +128,8 @@ static void due_ids_pass(struct detector *detector, uint64_t now_ns)
         stream->view.due_id = stream->due.due;
         stream_changed(detector, stream);
     }
+    return detector->due_ids_pass_ns > detector->due_ids.bound_ns ? detector->due_ids_pass_ns
+                                                                  : detector->due_ids.bound_ns;
 }
 
 bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
@@ -144,7 +146,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
     left -= starts_pass(detector, now_mono_ns, left);
     left -= lapses_pass(detector, now_mono_ns, left);
     left -= silences_pass(detector, now_mono_ns, left);
-    due_ids_pass(detector, now_mono_ns);
+    (void)detector_due_ids(detector, now_mono_ns);
     quiets_pass(detector, now_mono_ns);
     return left == 0;
 }

@@ -39,6 +39,22 @@ static inline uint64_t due_id_advance(struct due_id *ids, uint64_t allowance_ns,
     return ids->waiting > 0 ? ids->seen_ns[ids->first] + allowance_ns : DEADLINE_NEVER;
 }
 
+/** What was due at a time not long ago, however late it is asked: what became due since still stands
+ *  behind the first. 0: nothing was, or it is too long ago to be known. */
+static inline uint64_t due_id_as_of(const struct due_id *ids, uint64_t allowance_ns, uint64_t at_ns)
+{
+    for (uint32_t n = 1; n <= DUE_MARKS - ids->waiting; n++) {
+        const uint32_t at = (ids->first + DUE_MARKS - n) % DUE_MARKS;
+        if (ids->seen_ns[at] == 0) {
+            break;
+        }
+        if (ids->seen_ns[at] + allowance_ns <= at_ns) {
+            return ids->id[at];
+        }
+    }
+    return 0;
+}
+
 /** Notes an id first seen now. It takes the last mark's place while it is younger than a 63rd of the
  *  allowance after the mark before that: of two neighbours' neighbours each is so far from the other, so
  *  the marks suffice, and no id waits longer for the mark that stands for it. Returns as

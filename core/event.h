@@ -75,7 +75,7 @@ enum event_kind {
     EVENT_ENGINE_ORDER,  /* code = place of the pair; word, more: sent, seen */
     EVENT_ENGINE_GATE,   /* word, more: quoting, seen closed, pulled, seen open */
     /* Everything above is what a look begun at recv_mono_ns has read: no verdict on the engine past
-     * it. code = enum flatline_engine_life, word = goodbye, more[0] = pid */
+     * it. code = enum flatline_engine_life, word = goodbye, more = pid, when all of it was read */
     EVENT_ENGINE_LOOKED,
     EVENT_ENGINE_LEFT, /* its file was removed */
     /* from the socket watch: what the kernel says of a connection, by a look begun at recv_mono_ns.

@@ -382,6 +382,7 @@ static void engine_look(struct engine_watch *watch, struct watched *engine)
     event.engine.code = (uint32_t)life;
     event.engine.word = header->goodbye_mono_ns;
     event.engine.more[0] = header->pid;
+    event.engine.more[1] = look.read_ns;
     const bool told = tell(watch, &event);
     engine->is_over = told && (header->goodbye_mono_ns != 0 || life == FLATLINE_ENGINE_DEAD);
 }

@@ -42,6 +42,7 @@ struct judge {
     uint64_t lines_due_ns;
     uint64_t published_deadline_ns;
     uint64_t armed_for_ns;
+    uint64_t due_ids_ns; /* when the next id becomes due */
     uint64_t suspended_ns;
     struct thread_meter meter;
 };
@@ -371,6 +372,9 @@ bool judge_pass(struct judge *judge, uint64_t now_mono_ns)
         store_release(&judge->setup.words->judge.advised,
                       load_relaxed(&judge->setup.advice->tail)); /* relaxed: we alone store it */
     }
+    /* Before the rings: what engines say is held against what is due by now. */
+    judge->due_ids_ns = detector_due_ids(judge->setup.detector, now_mono_ns);
+    changes_publish(judge);
     const bool worked = rings_drain(judge) > 0 || advised;
     if (before != 0 && now_mono_ns - before > judge->setup.config->self_stall_after_ns) {
         /* After the drain: what lay in the ring is older than the end of our absence. */
@@ -408,7 +412,10 @@ static void judge_sleep(struct judge *judge)
         wakeup_cancel(&words->judge.asleep);
         return;
     }
-    wakeup_sleep(&words->judge.asleep, SLEEP_MAX_NS);
+    /* No ingest wakes for an id that becomes due: the judge does, by itself. */
+    const uint64_t now = clock_mono_ns();
+    const uint64_t left = judge->due_ids_ns > now ? judge->due_ids_ns - now : 1;
+    wakeup_sleep(&words->judge.asleep, left < SLEEP_MAX_NS ? left : SLEEP_MAX_NS);
 }
 
 void *judge_run(void *user)

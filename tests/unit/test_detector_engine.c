@@ -311,6 +311,32 @@ static void an_engine_behind_what_is_due_is_found_within_its_allowance_and_ten(v
     assert_true(is_found(c, FINDING_CLEAR, FLATLINE_FAULT_ENGINE_BEHIND));
 }
 
+/* The judge comes late: what is due by now was not due when the look was begun. */
+static void nobody_is_behind_what_became_due_after_the_look(void **state)
+{
+    struct case_rig *c = *state;
+    slot_add(c, 0, FLATLINE_ENGINE_STREAM, 0, "depth@100ms");
+    for (uint64_t at = 0; at <= 1000; at++) {
+        c->now_ms = at;
+        frame(c, at, 1000 + at);
+        if (at % LOOK_MS == 0) {
+            echo(c, 1000 + at);
+            look(c, ALIVE, 0);
+        }
+    }
+    for (uint64_t at = 1001; at <= 1200; at++) {
+        frame(c, at, 1000 + at); /* all this before the judge has taken the look of 1004 */
+        (void)detector_due_ids(c->rig.detector, ms(at));
+    }
+    c->now_ms = 1004;
+    echo(c, 2004);
+    look(c, ALIVE, 0);
+    assert_false(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_BEHIND));
+    (void)detector_due_ids(c->rig.detector, ms(1300));
+    looks(c, 1300); /* and these tell the truth */
+    assert_true(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_BEHIND));
+}
+
 static void nobody_is_behind_a_witness_that_is_not_fresh(void **state)
 {
     struct case_rig *c = *state;
@@ -521,6 +547,22 @@ static void what_only_a_drill_finds_is_marked_and_ends_with_it(void **state)
     assert_int_equal(quoting_findings(c), 2);
 }
 
+/* The look was begun in the drill, and read the words after it: quotes that came back in time. */
+static void quotes_that_came_back_after_the_looks_beginning_are_no_fault(void **state)
+{
+    struct case_rig *c = quoting_at_100(state);
+    const uint64_t pulled[4] = {0, ms(101), ms(101), 0};
+    const uint64_t back[4] = {1, ms(101), ms(101), ms(301)};
+    advise(c, (const uint64_t[]){0, 0, 100, 300});
+    tell(c, EVENT_ENGINE_GATE, 0, pulled);
+    looks(c, 299);
+    tell(c, EVENT_ENGINE_GATE, 0, back);
+    struct event event = engine_event(EVENT_ENGINE_LOOKED, 299);
+    event.engine.more[1] = ms(302);
+    apply(c, &event);
+    assert_int_equal(quoting_findings(c), 0);
+}
+
 static void a_gate_that_really_closes_in_a_drill_is_no_exercise(void **state)
 {
     struct case_rig *c = quoting_at_100(state);
@@ -588,6 +630,7 @@ int main(void)
         CASE(a_goodbye_ends_everything_quietly),
         CASE(a_stopped_process_is_evidence_and_no_verdict),
         CASE(an_engine_behind_what_is_due_is_found_within_its_allowance_and_ten),
+        CASE(nobody_is_behind_what_became_due_after_the_look),
         CASE(nobody_is_behind_a_witness_that_is_not_fresh),
         CASE(a_stream_declared_and_never_echoed_is_behind_after_five_seconds),
         CASE(no_report_is_overdue_before_a_thousand_samples),
@@ -597,6 +640,7 @@ int main(void)
         CASE(quotes_pulled_in_time_are_no_fault),
         CASE(quotes_that_outlive_an_open_breaker_are_found),
         CASE(what_only_a_drill_finds_is_marked_and_ends_with_it),
+        CASE(quotes_that_came_back_after_the_looks_beginning_are_no_fault),
         CASE(a_gate_that_really_closes_in_a_drill_is_no_exercise),
         CASE(a_breaker_that_outlasts_a_drill_is_meant),
         CASE(events_of_unknown_engines_and_slots_are_ignored),
