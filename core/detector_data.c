@@ -223,36 +223,6 @@ static bool shows_lag(const struct arrival *a)
             a->verdict == SEQUENCE_RESET);
 }
 
-static void lagging_apply(struct detector *detector, const struct arrival *a)
-{
-    struct carrier *carrier = a->carrier;
-    const struct lagging_limits limits = {.excess_ns = detector->policy.lagging_excess_ns,
-                                          .window_ns = detector->policy.lagging_window_ns,
-                                          .hold_ns = detector->policy.lagging_hold_ns};
-    struct fault *fault = &carrier->faults[CARRIER_LAGGING];
-    if (stall_explains(detector, a->recv_ns - a->excess_ns)) {
-        return; /* sent while we slept: how long it lay unread is our own doing */
-    }
-    const enum lagging_verdict verdict =
-        lagging_feed(&carrier->lagging, &limits, a->recv_ns, a->excess_ns);
-    if (verdict == LAGGING_HEALTHY) {
-        fault_clear(detector, fault, a->recv_ns);
-    } else if (verdict == LAGGING_LATE && fault->id == 0) {
-        const struct lagging_part window = lagging_window(&carrier->lagging, &limits);
-        const struct fault lagging = {
-            .kind = FLATLINE_FAULT_LAGGING,
-            .scope = FLATLINE_SCOPE_CONNECTION,
-            .blame = FLATLINE_SCOPE_CONNECTION,
-            .confidence = 100,
-            .stream = EVENT_NO_STREAM,
-            .connection = a->event->connection,
-            .onset_ns = carrier->lagging.late_since_ns,
-            .at_ns = a->recv_ns,
-            .evidence = {window.worst_ns, window.late, window.total, limits.excess_ns}};
-        fault_raise(detector, fault, &lagging);
-    }
-}
-
 static void timing_apply(struct detector *detector, struct arrival *a)
 {
     struct stream *stream = a->stream;

@@ -53,6 +53,7 @@ static void legs_restart(struct detector *detector, const struct carrier *carrie
         leg->sequence = (struct sequence){0};
         leg->last_recv_ns = 0;
         leg->repeats = 0;
+        leg->behind_count = 0;
         leg->started = false;
         leg->acked = false;
         leg->push_pending = detector->streams[leg->stream].traits.first_push_is_old;
@@ -78,7 +79,7 @@ carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier
     carrier->stall_pending = false;
     carrier->acks = 0;
     carrier->acks_expected = 0;
-    carrier->lagging = (struct lagging){0};
+    lag_restart(carrier);
     start_disarm(detector, carrier);
     legs_restart(detector, carrier);
     streams_recount(detector, carrier);

@@ -22,7 +22,8 @@
 #define MUTE_TIMES         3U              /* as quiet as it ever was */
 #define MUTE_LEAST_NS      (500 * NS_PER_MS)
 #define MUTE_LEAST_FRAMES  20U
-#define UNMUTE_LOOKS       3U                /* with data, and it hears again */
+#define UNMUTE_LOOKS       3U /* with data, and it hears again */
+#define WAIT_KEPT_NS       (3 * NS_PER_S)
 #define OWN_UNREAD_NS      (100 * NS_PER_MS) /* of ours, unread though we looked: BACKLOG */
 #define HALF_OPEN_LEAST_NS (200 * NS_PER_MS) /* seen by ourselves, not told in one look */
 #define HALF_OPEN_TIMEOUTS 2U /* in a row: the first is due 200 ms after the segment, or later */
@@ -59,6 +60,8 @@ struct own_socket {
     uint64_t received;
     uint64_t unacked_since_ns; /* 0: all is acknowledged */
     uint64_t received_then;    /* when the oldest of it was first seen */
+    uint64_t waited_ns;        /* the longest that a byte was seen to wait of late, and ... */
+    uint64_t waited_at_ns;     /* ... when */
     struct unread unread;
     /* ingest's counts when nothing was unread last */
     uint32_t passes;
@@ -379,6 +382,17 @@ static void backlog_judge(struct detector *detector,
     fault_raise(detector, &carrier->faults[CARRIER_BACKLOG], &fault);
 }
 
+/* The longest of the last few seconds. */
+static void wait_note(struct own_socket *own, uint64_t at_ns)
+{
+    const uint64_t since_ns = unread_since_ns(&own->unread);
+    const uint64_t waits_ns = since_ns != 0 && at_ns > since_ns ? at_ns - since_ns : 0;
+    if (waits_ns >= own->waited_ns || at_ns - own->waited_at_ns > WAIT_KEPT_NS) {
+        own->waited_ns = waits_ns;
+        own->waited_at_ns = at_ns;
+    }
+}
+
 static void own_socket_seen(struct detector *detector,
                             struct carrier *carrier,
                             const struct event_socket *seen,
@@ -402,8 +416,21 @@ static void own_socket_seen(struct detector *detector,
     own->looked_ns = at_ns;
     own->received = seen->bytes_received;
     unread_see(&own->unread, seen->bytes_received, seen->receive_queue_bytes, at_ns);
+    wait_note(own, at_ns);
     half_open_judge(detector, carrier, own, seen, at_ns);
     backlog_judge(detector, carrier, own, seen, at_ns);
+}
+
+struct own_wait
+own_wait_since(const struct detector *detector, const struct carrier *carrier, uint64_t since_ns)
+{
+    struct own_wait wait = {0};
+    if (detector->sockets != NULL) {
+        const struct own_socket *own = &detector->sockets->own[carrier_index(detector, carrier)];
+        wait.was_seen = own->looked_ns >= since_ns && own->looked_ns != 0;
+        wait.ns = own->waited_at_ns >= since_ns ? own->waited_ns : 0;
+    }
+    return wait;
 }
 
 /* The connection ended: that says it all. */

@@ -5,6 +5,7 @@
  *
  *     detector.c        creation, the door every event comes through, the outbox
  *     detector_data.c   a data frame: arrival, sequence, lag, lease
+ *     detector_lag.c    LAGGING: whose lateness, since when
  *     detector_lease.c  lapse, renewal, revocation, reopening
  *     detector_fault.c  raising and clearing, and what a fault does to leases
  *     detector_link.c   connections: up, down, acknowledgements, notices
@@ -27,11 +28,13 @@
 #define FLATLINE_CORE_DETECTOR_STATE_H
 
 #include "core/base.h"
+#include "core/cusum.h"
 #include "core/deadlines.h"
 #include "core/detector.h"
 #include "core/due_id.h"
 #include "core/envelope.h"
 #include "core/key_lease.h"
+#include "core/lag_split.h"
 #include "core/lagging.h"
 #include "core/sequence.h"
 #include "core/silence.h"
@@ -60,7 +63,7 @@ struct fault {
     char text[EVENT_TEXT_BYTES];
 };
 
-enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_FAULTS };
+enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_LAGGING, LEG_FAULTS };
 
 enum carrier_fault {
     CARRIER_DOWN,
@@ -98,10 +101,13 @@ struct leg {
     uint32_t generation;
     uint64_t gaps;
     uint64_t regressed;
-    bool started;      /* has delivered in this life */
-    bool acked;        /* its subscription was acknowledged in this life */
-    bool push_pending; /* the next frame is the first push after a subscribe */
-    uint64_t open;     /* kinds open on this leg */
+    bool started;          /* has delivered in this life */
+    bool acked;            /* its subscription was acknowledged in this life */
+    bool push_pending;     /* the next frame is the first push after a subscribe */
+    uint32_t behind_count; /* samples in a row behind what its connection had delivered, and ... */
+    uint64_t behind_since_ns; /* ... since when, */
+    uint64_t behind_ns;       /* ... and the last of them */
+    uint64_t open;            /* kinds open on this leg */
     struct fault faults[LEG_FAULTS];
 };
 
@@ -144,8 +150,10 @@ struct carrier {
     bool
         is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;
-    bool stall_pending; /* our stall is over, but no drained pass has been seen since */
-    struct lagging lagging;
+    bool stall_pending;     /* our stall is over, but no drained pass has been seen since */
+    struct lagging lagging; /* of the part of the lag that is the connection's */
+    struct lag_split lag_split;
+    struct cusum lag_cusum;
     uint64_t open;
     struct fault faults[CARRIER_FAULTS];
 };
@@ -262,6 +270,10 @@ struct leg *leg_find(struct detector *detector, uint32_t stream, uint32_t connec
 /* detector_data.c */
 void data_apply(struct detector *detector, const struct event *event, uint64_t recv_ns);
 
+/* detector_lag.c */
+void lagging_apply(struct detector *detector, const struct arrival *a);
+void lag_restart(struct carrier *carrier);
+
 /* detector_lease.c */
 void lease_settle(struct detector *detector, struct stream *stream, uint64_t until_ns);
 void lease_grant(struct detector *detector,
@@ -369,6 +381,14 @@ const char *engine_name(const struct detector *detector, uint32_t engine);
 struct sockets *sockets_create(uint32_t sockets_max, uint32_t connections_max);
 void sockets_destroy(struct sockets *sockets);
 void socket_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+
+/* The longest that a byte waited in our own socket lately, as looks saw it. */
+struct own_wait {
+    bool was_seen; /* somebody looked */
+    uint64_t ns;
+};
+struct own_wait
+own_wait_since(const struct detector *detector, const struct carrier *carrier, uint64_t since_ns);
 void socket_ended(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 
 /* detector_silence.c */

@@ -23,7 +23,7 @@ LIBC = PURE + (
 RULES = (
     # pattern of the path, ours, system, why
     (r"include/flatline/.*", r"flatline/.*", LIBC, "the public headers stand on libc alone"),
-    (r"core/(cusum|detector|deadlines|due_id|envelope|key_lease|lagging|sequence|hist|ring|unread)\w*\.[ch]",
+    (r"core/(cusum|detector|deadlines|due_id|envelope|key_lease|lagging|lag_split|sequence|hist|ring|unread)\w*\.[ch]",
      r"core/(?!clock|publisher|reader).*|flatline/(engine_)?layout\.h", PURE, "time is an argument in here: no clock, no socket, no thread"),
     (r"core/.*", r"core/.*|flatline/.*", LIBC, "core stands on include/ and libc"),
     (r"feeds/(connection|websocket)\w*\.[ch]",

@@ -158,7 +158,7 @@
     K(5, GAP, "GAP", "expected_id", "got_first_id", "got_id", "gaps", "", "")                       \
     K(6, REGRESSED, "REGRESSED", "newest_id", "got_id", "count", "", "", "")                        \
     K(7, FROZEN, "FROZEN", "id", "repeats", "limit", "", "", "")                                    \
-    K(8, LAGGING, "LAGGING", "excess_lag_ns", "late_frames", "window_frames", "limit_ns", "", "")   \
+    K(8, LAGGING, "LAGGING", "excess_lag_ns", "late_frames", "window_frames", "limit_ns", "cause", "unread_ns") \
     K(9, SILENT, "SILENT", "silence_ns", "limit_ns", "mean_gap_ns", "one_in_gaps", "false_alarm_every_ns", "observed_ns") \
     K(10, KEY_EXPIRING, "KEY_EXPIRING", "left_ns", "last_extend_mono_ns", "failures", "", "", "")   \
     K(11, KEY_EXPIRED, "KEY_EXPIRED", "since_extend_ns", "by_event", "", "", "", "")                \
