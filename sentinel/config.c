@@ -27,6 +27,10 @@ static const struct field file_fields[] = {
      .example = "{name: flatline}"},
     {.key = "threads", .read = read_section, .inner = threads_fields, .example = "{wait: block}"},
     {.key = "detect", .read = read_section, .inner = detect_fields, .example = "{first_data: 5s}"},
+    {.key = "silence",
+     .read = read_section,
+     .inner = silence_fields,
+     .example = "{budget: 1/month}"},
     {.key = "policy", .read = read_policy, .example = "{GAP: {lease: revoke}}"},
     {.key = "control_socket", .read = read_socket_path, .example = "/run/flatline/control.sock"},
     {.key = "control_group",
@@ -79,6 +83,7 @@ bool config_defaults(struct config *config)
     config->self_stall_after_ns = 50 * NS_PER_MS;
     config->rest_witness = true;
     config->policy = detector_policy_default();
+    config->policy.silent_every_ns = CONFIG_MONTH_NS;
     return config->segment_directory != NULL && config->segment_name != NULL;
 }
 

@@ -19,6 +19,7 @@
  *     segment: {name: flatline, directory: /dev/shm, mode: "0640", group: trading, events: 4096}
  *     threads: {wait: block, ingest_cpu: 2, judge_cpu: 3, ring_events: 65536, read_budget: 256KiB}
  *     detect: {alive_for: 250ms, self_stall_after: 50ms, first_data: 5s, frozen_frames: 20}
+ *     silence: {budget: 1/month, warm_up: 2h, cap: off}
  *     policy: {GAP: {lease: revoke}, DOWN: {lease: revoke}}
  *     control_socket: /run/flatline/control.sock
  *     control_group: trading
@@ -28,6 +29,7 @@
 #ifndef FLATLINE_SENTINEL_CONFIG_H
 #define FLATLINE_SENTINEL_CONFIG_H
 
+#include "core/base.h"
 #include "core/detector.h"
 #include "core/stream.h"
 #include "feeds/channels.h"
@@ -38,6 +40,7 @@
 #include <sys/types.h>
 
 #define CONFIG_VENUES    4
+#define CONFIG_MONTH_NS  (30ULL * 86400 * NS_PER_S) /* of a budget */
 #define CONFIG_BYTES_MAX (1024U * 1024U)
 
 struct config_stream {

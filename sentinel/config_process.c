@@ -204,7 +204,7 @@ const struct field threads_fields[] = {
     {.key = NULL},
 };
 
-/* ---- detection and policy -------------------------------------------------------------------- */
+/* ---- detection ------------------------------------------------------------------------------ */
 
 #define DURATION(name, member, least, most, sample)                                                \
     {                                                                                              \
@@ -232,6 +232,76 @@ const struct field detect_fields[] = {
     DURATION("key_expiring", policy.key_expiring_ns, NS_PER_MS, 24 * 3600 * NS_PER_S, "25m"),
     {.key = NULL},
 };
+
+/* ---- silence --------------------------------------------------------------------------------- */
+
+struct budget_span {
+    const char *word;
+    uint64_t span_ns;
+};
+
+static const struct budget_span budget_spans[] = {{"hour", 3600 * NS_PER_S},
+                                                  {"day", 86400 * NS_PER_S},
+                                                  {"week", 7 * 86400 * NS_PER_S},
+                                                  {"month", CONFIG_MONTH_NS}};
+#define BUDGET_MOST 1000U
+
+/* "1/month": the time between two false alarms; 0: it is no budget. */
+static uint64_t budget_parse(const char *text)
+{
+    char number[8] = "";
+    uint64_t count = 0;
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || (size_t)(slash - text) >= sizeof(number)) {
+        return 0;
+    }
+    memcpy(number, text, (size_t)(slash - text));
+    if (count_parse(number, &count) != VALUE_OK || count == 0 || count > BUDGET_MOST) {
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(budget_spans); i++) {
+        if (strcmp(slash + 1, budget_spans[i].word) == 0) {
+            return budget_spans[i].span_ns / count;
+        }
+    }
+    return 0;
+}
+
+static void read_budget(struct reading *reading,
+                        const struct field *field,
+                        const struct node *value,
+                        void *base)
+{
+    struct config *config = base;
+    struct quote quote;
+    const char *text = text_of(reading, field, value);
+    if (text == NULL) {
+        return;
+    }
+    config->policy.silent_every_ns = budget_parse(text);
+    if (config->policy.silent_every_ns == 0 && strcmp(text, "off") != 0) {
+        problem_add(reading->problems,
+                    value->mark,
+                    "budget: %s is no number of false alarms in a time; write 1 to %u of an hour, "
+                    "day, week or month, e.g. 1/month, or off",
+                    quote_text(&quote, text),
+                    BUDGET_MOST);
+    }
+}
+
+const struct field silence_fields[] = {
+    {.key = "budget", .read = read_budget, .example = "1/month"},
+    DURATION("warm_up", policy.silent_warm_up_ns, 10 * NS_PER_S, 168 * 3600 * NS_PER_S, "2h"),
+    {.key = "cap",
+     .read = read_duration_or_off,
+     .offset = AT(policy.silent_cap_ns),
+     .min = NS_PER_S,
+     .max = 24 * 3600 * NS_PER_S,
+     .example = "10m"},
+    {.key = NULL},
+};
+
+/* ---- policy ---------------------------------------------------------------------------------- */
 
 #define POLICY_FIELD(number, name, text, a, b, c, d, e, f) [number] = text,
 static const char *const fault_names[] = {FLATLINE_FAULTS(POLICY_FIELD)};

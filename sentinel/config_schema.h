@@ -155,6 +155,7 @@ void read_socket_path(struct reading *reading,
 extern const struct field segment_fields[];
 extern const struct field threads_fields[];
 extern const struct field detect_fields[];
+extern const struct field silence_fields[];
 extern const struct field record_fields[];
 
 /** Without `gates:` one gate an instrument: its books and best bids and asks, and the user stream

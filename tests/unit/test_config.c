@@ -243,6 +243,8 @@ static void nothing_but_streams_gets_every_default(void **state)
     assert_memory_equal(config->policy.lease_on, policy.lease_on, sizeof(policy.lease_on));
     assert_null(config->control_socket);
     assert_null(config->state_file);
+    assert_int_equal(config->policy.silent_every_ns, 30 * 86400 * NS_PER_S); /* 1/month */
+    assert_int_equal(config->policy.silent_cap_ns, 0);
     assert_null(config->record_file);
     assert_int_equal(config->control_group, (gid_t)-1);
     config_free(config);
@@ -290,6 +292,11 @@ static void every_key_reaches_its_place(void **state)
     assert_string_equal(config->control_socket, GOOD "/control.sock");
     assert_int_equal(config->control_group, 0);
     assert_string_equal(config->state_file, GOOD "/advice.json");
+    assert_int_equal(config->policy.silent_every_ns, 7 * 86400 * NS_PER_S / 2);
+    assert_int_equal(config->policy.silent_warm_up_ns, 1800 * NS_PER_S);
+    assert_int_equal(config->policy.silent_cap_ns, 600 * NS_PER_S);
+    assert_true(config->streams[2].traits.silent_off);
+    assert_false(config->streams[3].traits.silent_off);
     assert_string_equal(config->record_file, GOOD "/day-%F.tsv.zst");
     assert_int_equal(config->record_buffer_bytes, 4 << 20);
     config_free(config);
