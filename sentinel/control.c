@@ -145,6 +145,9 @@ int control_create(const struct control_setup *setup,
         result = orders_init(control);
     }
     if (result == 0) {
+        result = silences_init(control);
+    }
+    if (result == 0) {
         result = witness_init(control);
     }
     if (result != 0) {
@@ -262,6 +265,7 @@ void control_destroy(struct control *control)
     command_socket_close(control->commands);
     witness_destroy(control->witness);
     free(control->state_file);
+    silences_destroy(control);
     explicit_bzero(control->api_key, sizeof(control->api_key));
     free(control->lines);
     free(control->polls);
@@ -363,6 +367,7 @@ void *control_run(void *user)
         if (orders) {
             orders_step(control, now);
         }
+        silences_step(control, now);
         witness_step(control, now);
         rest_is_busy = rest_service(control->rest, now);
     }

@@ -6,6 +6,7 @@
 #ifndef FLATLINE_SENTINEL_CONTROL_H
 #define FLATLINE_SENTINEL_CONTROL_H
 
+#include "core/detector.h"
 #include "core/publisher.h"
 #include "core/ring.h"
 #include "sentinel/advice_queue.h"
@@ -20,13 +21,14 @@ struct control; /* opaque: control_private.h */
 struct control_setup {
     const struct config *config;
     const struct plan *plan;
-    struct ring *to_judge;         /* our own */
-    struct ring *from_ingest;      /* copies of notices and dead keys */
-    struct handover_queue *orders; /* to ingest */
-    struct handover_queue *ended;  /* from ingest */
-    struct advice_queue *advice;   /* to the judge */
-    struct text_queue *log;        /* lines for the operator */
-    struct text_queue *errors;     /* texts for the distinct-error log */
+    struct ring *to_judge;          /* our own */
+    struct ring *from_ingest;       /* copies of notices and dead keys */
+    struct handover_queue *orders;  /* to ingest */
+    struct handover_queue *ended;   /* from ingest */
+    struct advice_queue *advice;    /* to the judge */
+    struct silence_queue *silences; /* from the judge */
+    struct text_queue *log;         /* lines for the operator */
+    struct text_queue *errors;      /* texts for the distinct-error log */
     struct words *words;
     /* its lease words, and what a successor may ask for; NULL: REST is asked for no books */
     struct publisher *publisher;
@@ -41,6 +43,13 @@ int control_create(const struct control_setup *setup,
                    struct control **ret_control,
                    char *error_text,
                    size_t error_text_bytes);
+
+/** Gives the detector what an earlier life learned of silences; before the threads start. A damaged
+ *  file is set aside, counted and told. */
+void control_recall_silences(struct control *control, struct detector *detector);
+
+/** Writes what the detector has learned; after the threads have stopped. */
+void control_keep_silences(struct control *control, const struct detector *detector);
 
 /** Opens the control socket, if the configuration has one. Once the segment is ours, so that a
  *  second daemon that is about to be refused takes nobody's socket. Returns 0 or -errno with a

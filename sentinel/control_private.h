@@ -14,6 +14,8 @@
 #include "sentinel/control.h"
 #include "sentinel/listen_key.h"
 #include "sentinel/rest.h"
+#include "sentinel/silence_file.h"
+#include "sentinel/silence_queue.h"
 #include "sentinel/takeover.h"
 
 #include <jansson.h>
@@ -94,6 +96,13 @@ struct control_offer {
     uint64_t until_mono_ns; /* the phase ends by then */
 };
 
+/* What the judge has learned of silences, as last heard; path NULL: nothing is. */
+struct control_silences {
+    char *path;
+    struct silence_kept *rows; /* by stream */
+    uint64_t due_mono_ns;      /* to be saved */
+};
+
 struct control {
     struct control_setup setup;
     struct control_offer offer;
@@ -109,6 +118,7 @@ struct control {
     enum listen_key_ask key_asked;
     char api_key[CONTROL_API_KEY_BYTES];
     struct advice_table advice;
+    struct control_silences silences;
     char *state_file;
     char boot[ADVICE_BOOT_BYTES];
     struct command_socket *commands; /* NULL: none */
@@ -162,6 +172,11 @@ json_t *
 offer_on_order(struct control *control, const struct command_caller *caller, const json_t *object);
 void offer_on_gone(void *user, const struct command_caller *caller);
 void offer_step(struct control *control, uint64_t now_mono_ns);
+
+/* control_silence.c */
+int silences_init(struct control *control);
+void silences_destroy(struct control *control);
+void silences_step(struct control *control, uint64_t now_mono_ns);
 
 /* control_time.c */
 void time_init(struct control_venue *venue, uint64_t now_mono_ns);

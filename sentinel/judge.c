@@ -44,6 +44,7 @@ struct judge {
     uint64_t armed_for_ns;
     uint64_t due_ids_ns; /* when the next id becomes due */
     uint64_t suspended_ns;
+    uint32_t next_silence; /* to be handed to control */
     struct thread_meter meter;
 };
 
@@ -318,6 +319,20 @@ static void errors_publish(struct judge *judge, uint64_t now_mono_ns)
     }
 }
 
+/* One stream's, the next one's turn. What finds no room is offered again. */
+static void silence_hand_over(struct judge *judge)
+{
+    struct silence_queue *queue = judge->setup.silences;
+    const uint32_t stream = judge->next_silence;
+    if (queue == NULL || judge->setup.config->stream_count == 0) {
+        return;
+    }
+    const struct silence_tail *tail = detector_silence(judge->setup.detector, stream);
+    if (tail == NULL || silence_queue_push(queue, stream, tail)) {
+        judge->next_silence = (stream + 1U) % judge->setup.config->stream_count;
+    }
+}
+
 static void house_keep(struct judge *judge, uint64_t now_mono_ns)
 {
     struct words *words = judge->setup.words;
@@ -338,6 +353,7 @@ static void house_keep(struct judge *judge, uint64_t now_mono_ns)
         errors_publish(judge, now_mono_ns);
         lines_publish(judge);
         counters_publish(judge);
+        silence_hand_over(judge);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "core/ring.h"
 #include "sentinel/advice_queue.h"
 #include "sentinel/config.h"
+#include "sentinel/silence_queue.h"
 #include "sentinel/text_queue.h"
 #include "sentinel/words.h"
 
@@ -26,10 +27,11 @@ struct judge_setup {
     struct publisher *publisher;
     struct ring *from_ingest;
     struct ring *from_control;
-    struct ring *from_engines;   /* NULL: none are watched */
-    struct ring *from_sockets;   /* NULL: none are looked at */
-    struct advice_queue *advice; /* from control; NULL: none */
-    struct text_queue *errors;   /* from control: texts for the distinct-error log */
+    struct ring *from_engines;      /* NULL: none are watched */
+    struct ring *from_sockets;      /* NULL: none are looked at */
+    struct advice_queue *advice;    /* from control; NULL: none */
+    struct silence_queue *silences; /* to control; NULL: nobody keeps them */
+    struct text_queue *errors;      /* from control: texts for the distinct-error log */
     struct words *words;
     /* Has a sleeping ingest wake at a deadline; NULL: nobody sleeps. */
     void (*arm)(void *user, uint64_t deadline_mono_ns);
@@ -50,6 +52,8 @@ struct judge_setup {
     J(control_commands, words->control.commands)                                                   \
     J(control_refused, words->control.refused)                                                     \
     J(control_advice_unsaved, words->control.unsaved)                                              \
+    J(control_silence_unsaved, words->control.silence_unsaved)                                     \
+    J(control_silence_damaged, words->control.silence_damaged)                                     \
     J(record_lines, words->record.lines)                                                           \
     J(record_bytes, words->record.bytes)                                                           \
     J(record_dropped, words->ingest.record_dropped)                                                \

@@ -53,7 +53,8 @@ struct flatline_sentinel {
     struct handover_queue orders;
     struct handover_queue ended;
     struct words words;
-    struct advice_queue advice; /* control -> judge */
+    struct advice_queue advice;    /* control -> judge */
+    struct silence_queue silences; /* judge -> control */
     struct text_queue log;
     struct text_queue record_log;
     struct record_ring record_ring; /* ingest -> recorder; no bytes: nothing is recorded */
@@ -282,6 +283,7 @@ static int judge_make(struct flatline_sentinel *sentinel)
                                       .from_engines = &sentinel->engine_ring,
                                       .from_sockets = &sentinel->socket_ring,
                                       .advice = &sentinel->advice,
+                                      .silences = &sentinel->silences,
                                       .errors = &sentinel->errors,
                                       .words = &sentinel->words,
                                       .arm = arm_ingest,
@@ -300,6 +302,7 @@ control_make(struct flatline_sentinel *sentinel, char *error_text, size_t error_
         .orders = &sentinel->orders,
         .ended = &sentinel->ended,
         .advice = &sentinel->advice,
+        .silences = &sentinel->silences,
         .log = &sentinel->log,
         .errors = &sentinel->errors,
         .words = &sentinel->words,
@@ -356,6 +359,9 @@ static int rooms_make(struct flatline_sentinel *sentinel,
     }
     if (result == 0) {
         result = control_make(sentinel, error_text, error_text_bytes);
+    }
+    if (result == 0) {
+        control_recall_silences(sentinel->control, sentinel->detector);
     }
     if (result == 0) {
         result = judge_make(sentinel);
@@ -521,7 +527,10 @@ void flatline_stop(struct flatline_sentinel *sentinel)
     }
     threads_stop(sentinel);
     publisher_destroy(sentinel->publisher); /* first: readers learn at once */
-    takeover_end(sentinel->takeover);       /* then the one we wanted to follow, if we still do */
+    if (sentinel->started[PART_JUDGE]) {
+        control_keep_silences(sentinel->control, sentinel->detector);
+    }
+    takeover_end(sentinel->takeover); /* then the one we wanted to follow, if we still do */
     judge_destroy(sentinel->judge);
     engine_watch_destroy(sentinel->engine_watch);
     socket_watch_destroy(sentinel->socket_watch);

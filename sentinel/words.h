@@ -113,6 +113,8 @@ struct control_words {
     LINE_ALIGNED uint64_t commands; /* lines of the control socket */
     uint64_t refused;               /* callers who may not act */
     uint64_t unsaved;               /* advice the state file could not take */
+    uint64_t silence_unsaved;       /* times the silence file could not be written */
+    uint64_t silence_damaged;       /* 1: it could not be read at the start */
     uint64_t superseded;            /* 1: a successor stands under our name; stored release */
 };
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/silence_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAGIC    0x45434e454c495346ULL /* the bytes "FSILENCE" */
+#define FILE_VERSION  1U
+#define FILE_ROWS_MAX 100000U
+
+struct file_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t row_bytes;
+    uint64_t row_count;
+    uint64_t saved_wall_ns;
+    uint64_t checksum; /* of the header before it and of the rows */
+};
+
+/* FNV-1a: against damage, not against malice; who may write the file may write anything. */
+static uint64_t checksum_of(const struct file_header *header, const struct silence_kept *rows)
+{
+    const struct {
+        const unsigned char *bytes;
+        size_t count;
+    } parts[] = {{(const unsigned char *)header, offsetof(struct file_header, checksum)},
+                 {(const unsigned char *)rows, (size_t)header->row_count * sizeof(*rows)}};
+
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (size_t part = 0; part < ARRAY_COUNT(parts); part++) {
+        for (size_t i = 0; i < parts[part].count; i++) {
+            hash = (hash ^ parts[part].bytes[i]) * 0x100000001b3ULL;
+        }
+    }
+    return hash;
+}
+
+/* ---- save ------------------------------------------------------------------------------------ */
+
+static int bytes_write(int fd, const void *bytes, size_t count)
+{
+    const char *at = bytes;
+    while (count > 0) {
+        const ssize_t written = write(fd, at, count);
+        if (written < 0 && errno != EINTR) {
+            return -errno;
+        }
+        at += written > 0 ? written : 0;
+        count -= written > 0 ? (size_t)written : 0;
+    }
+    return 0;
+}
+
+int silence_file_save(const char *path,
+                      const struct silence_kept *rows,
+                      uint32_t count,
+                      uint64_t wall_ns)
+{
+    char temporary[PATH_MAX];
+    struct file_header header = {.magic = FILE_MAGIC,
+                                 .version = FILE_VERSION,
+                                 .row_bytes = sizeof(*rows),
+                                 .row_count = count,
+                                 .saved_wall_ns = wall_ns};
+    header.checksum = checksum_of(&header, rows);
+    if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary)) {
+        return -ENAMETOOLONG;
+    }
+    (void)unlink(temporary); /* what a crash left; O_EXCL below follows no link and takes no gift */
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int error = fd < 0 ? -errno : bytes_write(fd, &header, sizeof(header));
+    if (error == 0) {
+        error = bytes_write(fd, rows, count * sizeof(*rows));
+    }
+    if (error == 0 && fsync(fd) != 0) {
+        error = -errno;
+    }
+    if (fd >= 0 && close(fd) != 0 && error == 0) {
+        error = -errno;
+    }
+    if (error == 0 && rename(temporary, path) != 0) {
+        error = -errno;
+    }
+    if (error != 0 && fd >= 0) {
+        (void)unlink(temporary);
+    }
+    return error;
+}
+
+/* ---- load ------------------------------------------------------------------------------------ */
+
+static bool
+is_whole(const struct file_header *header, const struct silence_kept *rows, off_t size_bytes)
+{
+    return header->magic == FILE_MAGIC && header->version == FILE_VERSION &&
+           header->row_bytes == sizeof(*rows) && header->row_count <= FILE_ROWS_MAX &&
+           (uint64_t)size_bytes == sizeof(*header) + header->row_count * sizeof(*rows) &&
+           header->checksum == checksum_of(header, rows);
+}
+
+static int taken_over(struct silence_kept *rows,
+                      uint32_t count,
+                      const struct silence_kept *saved,
+                      uint64_t saved_count)
+{
+    int taken = 0;
+    for (uint64_t i = 0; i < saved_count; i++) {
+        for (uint32_t k = 0; saved[i].tail.observed_ns != 0 && k < count; k++) {
+            if (strncmp(rows[k].name, saved[i].name, sizeof(rows[k].name)) == 0) {
+                rows[k].tail = saved[i].tail;
+                taken++;
+                break;
+            }
+        }
+    }
+    return taken;
+}
+
+/* Reads all of it into one block, header and rows. */
+static int file_read(const char *path, void **ret_bytes, off_t *ret_size)
+{
+    struct stat status;
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    int error = fstat(fd, &status) != 0 ? -errno : 0;
+    if (error == 0 && (!S_ISREG(status.st_mode) || (status.st_mode & 0022U) != 0 ||
+                       (status.st_uid != geteuid() && status.st_uid != 0))) {
+        error = -EPERM;
+    }
+    if (error == 0 && (status.st_size < (off_t)sizeof(struct file_header) ||
+                       status.st_size > (off_t)(sizeof(struct file_header) +
+                                                FILE_ROWS_MAX * sizeof(struct silence_kept)))) {
+        error = -EBADMSG;
+    }
+    void *bytes = error == 0 ? malloc((size_t)status.st_size) : NULL;
+    if (error == 0 && bytes == NULL) {
+        error = -ENOMEM;
+    }
+    if (error == 0 && read(fd, bytes, (size_t)status.st_size) != status.st_size) {
+        error = -EBADMSG;
+    }
+    (void)close(fd);
+    if (error != 0) {
+        free(bytes);
+        return error;
+    }
+    *ret_bytes = bytes;
+    *ret_size = status.st_size;
+    return 0;
+}
+
+int silence_file_load(const char *path, struct silence_kept *rows, uint32_t count, uint64_t wall_ns)
+{
+    void *bytes = NULL;
+    off_t size_bytes = 0;
+    const int error = file_read(path, &bytes, &size_bytes);
+    if (error != 0 || bytes == NULL) {
+        return error == -ENOENT ? 0 : error;
+    }
+    const struct file_header *header = bytes;
+    const struct silence_kept *saved = (const void *)(header + 1);
+    int result = -EBADMSG;
+    if (is_whole(header, saved, size_bytes)) {
+        const bool is_old = wall_ns > header->saved_wall_ns &&
+                            wall_ns - header->saved_wall_ns > SILENCE_FILE_AGE_NS;
+        result = is_old ? 0 : taken_over(rows, count, saved, header->row_count);
+    }
+    free(bytes);
+    return result;
+}
