@@ -470,7 +470,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--bench", action="store_true")
     parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--rate", type=int, default=100, help="book changes a second of each symbol")
+    parser.add_argument("--rate", type=int, default=2000, help="book changes a second of each symbol")
     parser.add_argument("name", nargs="?")
     options = parser.parse_args()
     if options.list:
