@@ -244,6 +244,18 @@ static int file_score(struct score *score, const char *path)
     return status;
 }
 
+/* ---- silence --------------------------------------------------------------------------------- */
+
+static int silences_score(struct score *score)
+{
+    int status = 0;
+    for (uint32_t row = 0; row < SILENCE_ROWS && status == 0; row++) {
+        status = silence_score_run(row, score->seed, score->quick, &score->card.silences[row]);
+        score->card.silence_count++;
+    }
+    return status;
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int failure(const char *what, int status)
@@ -260,6 +272,9 @@ static int failure(const char *what, int status)
 static int all_score(struct score *score, char **files, int file_count)
 {
     int status = markets_score(score);
+    if (status == 0) {
+        status = silences_score(score);
+    }
     if (status < 0) {
         return failure("generated markets", status);
     }

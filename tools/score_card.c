@@ -55,6 +55,9 @@ void card_free(struct card *card)
     }
     free(card->sums);
     card->sums = NULL;
+    for (uint32_t i = 0; i < SILENCE_ROWS; i++) {
+        silence_score_end(&card->silences[i]);
+    }
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -262,6 +265,40 @@ static void blame_print(const struct card *card, FILE *out)
     }
 }
 
+static void silence_print(const struct card *card, FILE *out)
+{
+    char a[CELL_BYTES], b[CELL_BYTES], c[CELL_BYTES], d[CELL_BYTES], e[CELL_BYTES], f[CELL_BYTES];
+    (void)fputs(
+        "\n## Where silence is all there is\n\nOne stream of trades, no sibling, days long. SILENT "
+        "with a budget of one false alarm an hour; *flat* and *φ* with the limit that cries "
+        "exactly as often on the same days. Exposure from the first frame cut.\n\n"
+        "| frames | days | false alarms, stated | had | cuts found % | SILENT p50 | p90 | p99 | "
+        "flat p50 | p90 | φ p50 | p90 | flat ÷ SILENT, p50 |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        out);
+    for (uint32_t i = 0; i < card->silence_count; i++) {
+        const struct silence_score *score = &card->silences[i];
+        const double own = (double)hist_quantile(score->own, 0.5);
+        (void)fprintf(out,
+                      "| %s | %.1f | %.0f | %" PRIu64 " | %s | %s | %s | %s |",
+                      score->terms->name,
+                      (double)score->test_ns / DAY_NS,
+                      (double)score->test_ns / (double)score->stated_every_ns,
+                      score->false_alarms,
+                      percent_text(score->found, score->flat->total, a),
+                      quantile_text(score->own, 0.5, b),
+                      quantile_text(score->own, 0.9, c),
+                      quantile_text(score->own, 0.99, d));
+        (void)fprintf(out,
+                      " %s | %s | %s | %s | %.1f |\n",
+                      quantile_text(score->flat, 0.5, a),
+                      quantile_text(score->flat, 0.9, e),
+                      quantile_text(score->phi, 0.5, b),
+                      quantile_text(score->phi, 0.9, f),
+                      own > 0 ? (double)hist_quantile(score->flat, 0.5) / own : 0.0);
+    }
+}
+
 static void bits_print(uint32_t bits, const char *const *names, FILE *out)
 {
     const char *between = "";
@@ -304,6 +341,7 @@ void card_print_markdown(const struct card *card, FILE *out)
                   card->command);
     detection_print(card, out);
     false_alarms_print(card, out);
+    silence_print(card, out);
     blame_print(card, out);
     by_market_print(card, out);
     oracle_print(out);
@@ -360,8 +398,30 @@ static void sum_json(const struct score_sum *sum, const char *market, const char
     (void)fputs("}}\n", out);
 }
 
+static void silence_json(const struct silence_score *score, FILE *out)
+{
+    (void)fprintf(out,
+                  "{\"type\":\"silence\",\"frames\":\"%s\",\"test_ns\":%" PRIu64
+                  ",\"stated_every_ns\":%" PRIu64 ",\"false_alarms\":%" PRIu64 ",\"cuts\":%" PRIu64
+                  ",\"found\":%" PRIu64 ",\"flat_limit_ns\":%" PRIu64,
+                  score->terms->name,
+                  score->test_ns,
+                  score->stated_every_ns,
+                  score->false_alarms,
+                  score->flat->total,
+                  score->found,
+                  score->flat_limit_ns);
+    histogram_json("exposure_ns", score->own, out);
+    histogram_json("flat_exposure_ns", score->flat, out);
+    histogram_json("phi_exposure_ns", score->phi, out);
+    (void)fputs("}\n", out);
+}
+
 void card_print_json(const struct card *card, FILE *out)
 {
+    for (uint32_t i = 0; i < card->silence_count; i++) {
+        silence_json(&card->silences[i], out);
+    }
     for (uint32_t m = 0; m < card->market_count; m++) {
         for (uint32_t i = 0; i < injection_count; i++) {
             const struct score_sum *sum = card_sum(card, m, i);

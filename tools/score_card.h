@@ -7,6 +7,7 @@
 
 #include "tools/score_fault.h"
 #include "tools/score_market.h"
+#include "tools/score_silence.h"
 #include "tools/score_sum.h"
 
 #include <stdio.h>
@@ -21,6 +22,8 @@ struct card {
     char markets[CARD_MARKETS_MAX][CARD_NAME_BYTES];
     uint32_t market_count;
     struct score_sum *sums; /* [market][injection] */
+    struct silence_score silences[SILENCE_ROWS];
+    uint32_t silence_count;
 };
 
 /** Room for another market. Returns its index or -ENOMEM, -ENOSPC. */

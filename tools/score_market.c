@@ -352,14 +352,19 @@ static void book_step(struct market *market, struct tape *tape, struct book *boo
     /* the level wanders and comes back, within a factor of four either way */
     book->level *= 1.0 + (dice_unit(dice) - 0.5) * 0.02;
     book->level += (1.0 - book->level) * 0.0005;
-    const double base = terms->changes_per_s * book->share * book->level;
+    /* a market that pauses still sends what has happened before */
+    const double base =
+        book->venue == market->paused ? 0 : terms->changes_per_s * book->share * book->level;
+    book->excited = book->venue == market->paused ? 0 : book->excited;
     const uint32_t changes = dice_poisson(dice, (base + book->excited) * STEP_S);
     book->excited = book->excited * DECAY_A_STEP + changes * terms->branching * 4.0;
     for (uint32_t i = 0; i < changes; i++) {
         const uint64_t part_ns = STEP_NS / changes;
         change(market, tape, book, market->now_ns + i * part_ns + dice_below(dice, part_ns));
     }
-    book->id += dice_poisson(dice, terms->deep_per_s * book->share * STEP_S);
+    if (book->venue != market->paused) {
+        book->id += dice_poisson(dice, terms->deep_per_s * book->share * STEP_S);
+    }
     const uint64_t end_ns = market->now_ns + STEP_NS - 1;
     if (market->now_ns >= book->batch_due_ns) {
         book->batch_due_ns += BATCH_NS;
@@ -522,9 +527,7 @@ static bool market_fill(struct source *source, uint64_t until_ns, struct tape *t
     for (; market->now_ns < until_ns; market->now_ns += STEP_NS) {
         calendar_step(market, tape);
         for (uint32_t i = 0; i < BOOKS; i++) {
-            if (market->books[i].venue != market->paused) {
-                book_step(market, tape, &market->books[i]);
-            }
+            book_step(market, tape, &market->books[i]);
         }
         timers_step(market, tape);
     }

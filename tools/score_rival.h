@@ -50,6 +50,14 @@ rival_limit_ns(const struct rival *rival, enum rival_kind kind, double sigmas)
                       sigmas * (sigma > RIVAL_SIGMA_MIN ? sigma : RIVAL_SIGMA_MIN));
 }
 
+/** How many deviations beyond the mean a gap is. */
+static inline double rival_sigmas(const struct rival *rival, uint64_t gap_ns)
+{
+    const double variance = rival->square_ns - rival->mean_ns * rival->mean_ns;
+    const double sigma = rival_root(variance > 0 ? variance : 0);
+    return ((double)gap_ns - rival->mean_ns) / (sigma > RIVAL_SIGMA_MIN ? sigma : RIVAL_SIGMA_MIN);
+}
+
 /** Takes an arrival. */
 static inline void rival_arrive(struct rival *rival, uint64_t recv_ns)
 {

@@ -11,7 +11,7 @@
 #define UNIT_NS NS_PER_US
 #define MAX_NS  (3600 * NS_PER_S)
 
-static struct flatline_histogram *histogram_make(void)
+struct flatline_histogram *sum_histogram(void)
 {
     struct flatline_histogram *hist =
         calloc(1, hist_size_bytes(HIST_BITS_TWO_DIGITS, UNIT_NS, MAX_NS));
@@ -24,12 +24,12 @@ static struct flatline_histogram *histogram_make(void)
 int sum_begin(struct score_sum *sum)
 {
     *sum = (struct score_sum){0};
-    sum->exposure = histogram_make();
-    sum->late = histogram_make();
-    sum->mistake = histogram_make();
+    sum->exposure = sum_histogram();
+    sum->late = sum_histogram();
+    sum->mistake = sum_histogram();
     bool whole = sum->exposure != NULL && sum->late != NULL && sum->mistake != NULL;
     for (uint32_t i = 0; i < RIVALS; i++) {
-        sum->rivals[i].exposure = histogram_make();
+        sum->rivals[i].exposure = sum_histogram();
         whole &= sum->rivals[i].exposure != NULL;
     }
     return whole ? 0 : -ENOMEM;

@@ -42,6 +42,9 @@ struct score_sum {
 int sum_begin(struct score_sum *sum);
 void sum_end(struct score_sum *sum);
 
+/** An empty histogram of times up to an hour; freed by free(). NULL: out of memory. */
+struct flatline_histogram *sum_histogram(void);
+
 /** Adds one to another; both begun. */
 void sum_add(struct score_sum *to, const struct score_sum *from);
 
