@@ -126,6 +126,7 @@ def judge(bin_dir, command, folder):
             second = subprocess.run([*command, folder / "segment", GATE], capture_output=True, text=True, timeout=20, check=False)
             expect((second.returncode, second.stderr.startswith(f"gate {GATE}: "), second.stderr.endswith(IN_USE)), (1, True, True),
                    f"a second one says {second.stderr}")
+            puppet.kill()
         with Program([str(bin_dir / "segment_puppet"), str(folder), "segment"]) as successor:
             successor.answer()
             play(successor, toy, (LINES[0],), len(LINES))
@@ -135,6 +136,7 @@ def judge(bin_dir, command, folder):
             loop = toy.told()[1]["worker", "loop"]
             expect((loop["errors"], "asked to panic" in loop["error"]), (1, True), f"the panic {loop}")
             expect((toy.end(signal.SIGTERM), toy.told()), (0, None), "stopped")
+            successor.kill()
     return complaints
 
 

@@ -90,6 +90,13 @@ class Stranger:
     def recorded(self, line):
         self.sh(line.replace("FILE", str(CAPTURE)), wanted="binance-usdm/")
 
+    def explain(self, line):
+        self.sh(f"{line.replace('NAME', 'binance-usdm/BTCUSDT')} --segment {self.lab.segment}", (0, 1, 2), wanted="binance-usdm/BTCUSDT")
+
+    def score(self, line):
+        """Minutes of generated markets: the quick ones will do."""
+        self.sh(line.replace("[FILE]", "--quick"))
+
     def compile(self, line):
         (self.lab.folder / "engine.c").write_text(c_program().replace('"flatline"', f'"{self.lab.segment}"'))
         self.sh(line.replace("cc ", "cc -std=c11 -Wall -Wextra -Werror ", 1))
@@ -117,8 +124,10 @@ COMMANDS = {
     "flatline status": Stranger.look,
     "flatline watch": Stranger.watch,
     "flatline check": Stranger.check,
+    "flatline explain NAME": Stranger.explain,
     "flatline replay FILE": Stranger.recorded,
     "flatline tune FILE": Stranger.recorded,
+    "flatline score [FILE]": Stranger.score,
     "cc engine.c $(pkg-config --cflags --libs flatline) -o engine": Stranger.compile,
     "./engine": Stranger.engine,
 }
