@@ -58,6 +58,9 @@ static bool arrays_create(struct detector *detector)
     detector->streams = calloc(limits->streams_max + 1U, sizeof(*detector->streams));
     detector->carriers = calloc(limits->connections_max + 1U, sizeof(*detector->carriers));
     detector->legs = calloc(limits->legs_max + 1U, sizeof(*detector->legs));
+    detector->books = calloc(limits->streams_max + 1U, sizeof(*detector->books));
+    detector->sides = calloc(limits->legs_max + 1U, sizeof(*detector->sides));
+    detector->twins = calloc(limits->legs_max / 2U + 1U, sizeof(*detector->twins));
     detector->outbox = calloc(detector->outbox_size, sizeof(*detector->outbox));
     detector->engines =
         limits->engines_max > 0 ? engines_create(limits->engines_max, limits->gates_max) : NULL;
@@ -66,12 +69,14 @@ static bool arrays_create(struct detector *detector)
                             : NULL;
     detector->changed = calloc(limits->streams_max + 1U, sizeof(*detector->changed));
     return detector->streams != NULL && detector->carriers != NULL && detector->legs != NULL &&
+           detector->books != NULL && detector->sides != NULL && detector->twins != NULL &&
            detector->outbox != NULL && detector->changed != NULL &&
            deadlines_create(&detector->lapses, limits->streams_max) &&
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
            deadlines_create(&detector->quiets, limits->streams_max) &&
            deadlines_create(&detector->starts, limits->legs_max) && silence_create(detector) &&
+           deadlines_create(&detector->debts, limits->legs_max * DEBTS) &&
            (limits->engines_max == 0 || detector->engines != NULL) &&
            (limits->sockets_max == 0 || detector->sockets != NULL);
 }
@@ -108,6 +113,9 @@ void detector_destroy(struct detector *detector)
     free(detector->streams);
     free(detector->carriers);
     free(detector->legs);
+    free(detector->books);
+    free(detector->sides);
+    free(detector->twins);
     free(detector->outbox);
     free(detector->changed);
     free(detector->silences);
@@ -116,6 +124,7 @@ void detector_destroy(struct detector *detector)
     free(detector->due_ids.at_ns);
     free(detector->quiets.at_ns);
     free(detector->starts.at_ns);
+    free(detector->debts.at_ns);
     free(detector);
 }
 
@@ -132,6 +141,7 @@ int detector_add_stream(struct detector *detector, const struct stream_traits *t
     stream->key_due_ns = DEADLINE_NEVER;
     stream->view.unproven = stream_is_user(stream);
     silence_add(detector, stream);
+    debt_stream_added(detector, stream);
     return (int)detector->stream_count++;
 }
 
@@ -196,6 +206,7 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
     owner->view.legs += carrier->is_spare ? 0U : 1U;
     carrier->first_leg = index;
     carrier->leg_count++;
+    debt_leg_added(detector, &detector->legs[index]);
     legs_up_count(detector, owner);
     stream_changed(detector, owner);
     return (int)index;

@@ -99,11 +99,12 @@ static bool has_other_live_leg(const struct detector *detector, const struct arr
     return false;
 }
 
-static void ids_restart(struct stream *stream)
+static void ids_restart(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {
     stream->has_newest = false;
     stream->view.due_id = 0;
     due_id_restart(&stream->due);
+    debt_ids_restart(detector, stream, at_ns);
 }
 
 /* Places the key among those of all legs. After a legal reset the legs that have not seen it
@@ -114,14 +115,15 @@ static bool newest_take(struct detector *detector, const struct arrival *a, uint
     struct leg *leg = a->leg;
     if (a->verdict == SEQUENCE_RESET && ++leg->generation > stream->generation) {
         stream->generation = leg->generation;
-        ids_restart(stream);
+        ids_restart(detector, stream, a->recv_ns);
     } else if (a->verdict == SEQUENCE_FIRST) {
         leg->generation = stream->generation;
     } else if (a->verdict == SEQUENCE_SNAPSHOT) {
         leg->generation = stream->generation;
         if (stream->has_newest && key < stream->newest && !has_other_live_leg(detector, a)) {
             leg->beyond_key = leg->beyond_key < key ? leg->beyond_key : key;
-            ids_restart(stream); /* the ids began anew while nobody listened */
+            ids_restart(
+                detector, stream, a->recv_ns); /* the ids began anew while nobody listened */
         }
     }
     if (leg->generation != stream->generation || (stream->has_newest && key <= stream->newest)) {
@@ -287,7 +289,7 @@ static void newest_show(struct detector *detector, const struct arrival *a)
     if ((a->event->flags & EVENT_HAS_TIME) != 0) {
         stream->view.last_exch_wall_ns = data->exch_wall_ns;
     }
-    if (data->bid_e8 != 0 || data->ask_e8 != 0) {
+    if ((data->bid_e8 != 0 || data->ask_e8 != 0) && (a->event->flags & EVENT_SETS_LEVEL) == 0) {
         stream->view.bid_e8 = data->bid_e8;
         stream->view.ask_e8 = data->ask_e8;
     }
@@ -364,6 +366,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     if (recv_ns != 0) {
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         timing_apply(detector, &a);
+        debt_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
         quiet_sign(&a);
     }

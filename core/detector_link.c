@@ -69,9 +69,12 @@ static void streams_recount(struct detector *detector, const struct carrier *car
     }
 }
 
-static void
-carrier_restart(struct detector *detector, struct carrier *carrier, enum carrier_state state)
+static void carrier_restart(struct detector *detector,
+                            struct carrier *carrier,
+                            enum carrier_state state,
+                            uint64_t at_ns)
 {
+    debts_forgive(detector, carrier, at_ns);
     carrier->state = state;
     carrier->excess_ns = 0;
     memset(carrier->signs, 0, sizeof(carrier->signs));
@@ -141,7 +144,7 @@ void carrier_up(struct detector *detector,
                 const struct event *event,
                 uint64_t at_ns)
 {
-    carrier_restart(detector, carrier, CARRIER_UP);
+    carrier_restart(detector, carrier, CARRIER_UP, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_INVENTORY], at_ns);
     carrier->epoch = event->link.epoch;
     carrier->up_ns = at_ns;
@@ -190,7 +193,7 @@ void carrier_imply(struct detector *detector, struct carrier *carrier, uint64_t 
     if (LIKELY(carrier_is_live(carrier))) {
         return;
     }
-    carrier_restart(detector, carrier, CARRIER_IMPLIED);
+    carrier_restart(detector, carrier, CARRIER_IMPLIED, at_ns);
     carrier->up_ns = at_ns;
     sockets_renew(detector, carrier);
     legs_ready(detector, carrier);
@@ -326,7 +329,7 @@ void carrier_down(struct detector *detector,
     fault_clear(detector, &carrier->faults[CARRIER_NOTICE], at_ns);
     carrier->notice_due_ns = DEADLINE_NEVER;
     socket_ended(detector, carrier, at_ns);
-    carrier_restart(detector, carrier, CARRIER_GONE);
+    carrier_restart(detector, carrier, CARRIER_GONE, at_ns);
     if (event->link.how != LINK_END_LOCAL) {
         down_raise(detector, carrier, &event->link, at_ns);
     }

@@ -19,6 +19,7 @@ bool stall_explains(const struct detector *detector, uint64_t sent_ns)
 void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t drained_ns)
 {
     carrier->stall_pending = false;
+    debts_restart(detector, carrier, drained_ns);
     if (carrier->state == CARRIER_UP) {
         start_arm(detector, carrier, drained_ns);
     }

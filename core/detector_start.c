@@ -280,6 +280,7 @@ void start_settle(struct detector *detector,
 void start_seen(struct detector *detector, struct leg *leg, struct carrier *carrier, uint64_t at_ns)
 {
     leg->started = true;
+    leg->first_ns = at_ns;
     deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), DEADLINE_NEVER);
     fault_clear(detector, &leg->faults[LEG_START], at_ns);
     if (leg->acked) {

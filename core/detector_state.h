@@ -10,6 +10,8 @@
  *     detector_fault.c  raising and clearing, and what a fault does to leases
  *     detector_link.c   connections: up, down, acknowledgements, notices
  *     detector_start.c  first data that does not come
+ *     detector_debt.c   updates that another channel or the twin has shown: who owes what
+ *     detector_mute.c   what is owed is overdue: whose fault
  *     detector_stall.c  our own stalls
  *     detector_silence.c  silence too long for its stream, by what was learned or by a fixed limit
  *     detector_user.c   account streams and their keys
@@ -31,6 +33,7 @@
 #include "core/cusum.h"
 #include "core/deadlines.h"
 #include "core/detector.h"
+#include "core/detector_debt.h"
 #include "core/due_id.h"
 #include "core/envelope.h"
 #include "core/key_lease.h"
@@ -63,7 +66,7 @@ struct fault {
     char text[EVENT_TEXT_BYTES];
 };
 
-enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_LAGGING, LEG_FAULTS };
+enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_LAGGING, LEG_MUTE, LEG_FAULTS };
 
 enum carrier_fault {
     CARRIER_DOWN,
@@ -73,6 +76,7 @@ enum carrier_fault {
     CARRIER_LAGGING,
     CARRIER_HALF_OPEN,
     CARRIER_BACKLOG,
+    CARRIER_MUTE,
     CARRIER_FAULTS
 };
 
@@ -107,7 +111,12 @@ struct leg {
     uint32_t behind_count; /* samples in a row behind what its connection had delivered, and ... */
     uint64_t behind_since_ns; /* ... since when, */
     uint64_t behind_ns;       /* ... and the last of them */
-    uint64_t open;            /* kinds open on this leg */
+    uint64_t first_ns; /* first data of this life; 0 = none yet */
+    uint32_t side;     /* of its book; SIDE_NONE */
+    uint32_t next_of_side;
+    struct best best; /* as it last showed it, where it owes every change of it */
+    struct debt debts[DEBTS];
+    uint64_t open; /* kinds open on this leg */
     struct fault faults[LEG_FAULTS];
 };
 
@@ -151,9 +160,14 @@ struct carrier {
         is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;
     bool stall_pending;     /* our stall is over, but no drained pass has been seen since */
+    uint64_t last_data_ns;  /* of a frame on any of its legs, in this life */
+    uint32_t debts_waiting; /* of its legs, for its next frame */
+    uint64_t debts_from_ns; /* no allowance counts from before: our last stall */
+    uint64_t twins_from_ns; /* nothing shown before is owed to twins */
     struct lagging lagging; /* of the part of the lag that is the connection's */
     struct lag_split lag_split;
     struct cusum lag_cusum;
+    struct lag_window lags;
     uint64_t open;
     struct fault faults[CARRIER_FAULTS];
 };
@@ -166,6 +180,8 @@ struct stream {
     bool has_newest;
     uint32_t generation;
     uint32_t first_leg;
+    uint32_t book;            /* BOOK_NONE */
+    uint32_t twin;            /* its frontier, once it has two legs; TWIN_NONE */
     uint64_t held;            /* kinds that keep it closed until their reopen condition */
     uint64_t closed_since_ns; /* lapsed or revoked since; 0 = open, or never was */
     bool changed;
@@ -185,15 +201,22 @@ struct detector {
     struct stream *streams;
     struct carrier *carriers;
     struct leg *legs;
+    struct book *books;
+    struct side *sides;
+    struct frontier *twins;
     uint32_t stream_count;
     uint32_t carrier_count;
     uint32_t leg_count;
+    uint32_t book_count;
+    uint32_t side_count;
+    uint32_t twin_count;
 
     struct deadlines lapses;  /* by stream: lease_until while it stands */
     struct deadlines silence; /* by stream */
     struct deadlines due_ids; /* by stream; wakes nobody */
     struct deadlines quiets;  /* by stream: when to look whether it is quiet; wakes nobody */
     struct deadlines starts;  /* by leg */
+    struct deadlines debts;   /* by leg, two each */
     uint64_t due_ids_pass_ns; /* when to look at them next */
     uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
     uint64_t keys_due_ns;     /* earliest of the account streams' */
@@ -343,6 +366,27 @@ void refusal_apply(struct detector *detector,
                    const struct event *event,
                    uint64_t at_ns);
 
+/* detector_debt.c */
+void debt_stream_added(struct detector *detector, struct stream *stream);
+void debt_leg_added(struct detector *detector, struct leg *leg);
+void debt_apply(struct detector *detector, const struct arrival *a);
+void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void debt_ids_restart(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void debts_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
+uint64_t
+debt_allowance_ns(const struct detector *detector, const struct leg *leg, enum debt_kind kind);
+uint64_t debt_lag_ns(const struct detector *detector, const struct leg *leg, enum debt_kind kind);
+uint64_t debt_due_ns(const struct detector *detector, const struct leg *leg, enum debt_kind kind);
+void debt_due_set(struct detector *detector,
+                  const struct leg *leg,
+                  enum debt_kind kind,
+                  uint64_t due_ns);
+void debt_wait_end(struct detector *detector, const struct leg *leg, struct debt *debt);
+bool leg_has_twin(const struct detector *detector, const struct leg *leg);
+
+/* detector_mute.c */
+uint32_t debts_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+
 /* detector_stall.c */
 void stall_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t drained_ns);
@@ -408,6 +452,7 @@ struct reach {
 };
 
 /* detector_tick.c */
+uint64_t carrier_drained_ns(const struct carrier *carrier);
 struct reach stream_reach(const struct detector *detector, const struct stream *stream);
 uint64_t stream_drained_ns(const struct detector *detector, const struct stream *stream);
 void watermark_set(struct detector *detector,

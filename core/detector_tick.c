@@ -7,7 +7,8 @@
 
 /* ---- up to when what we know is all there is ------------------------------------------------- */
 
-static uint64_t drained_ns(const struct carrier *carrier)
+/* Up to when the connection is known drained. */
+uint64_t carrier_drained_ns(const struct carrier *carrier)
 {
     if (carrier->state != CARRIER_UP) {
         return UINT64_MAX; /* no open socket */
@@ -20,7 +21,7 @@ struct reach stream_reach(const struct detector *detector, const struct stream *
     struct reach reach = {.drained_ns = UINT64_MAX};
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
         const struct carrier *carrier = &detector->carriers[detector->legs[at].connection];
-        const uint64_t up_to_ns = drained_ns(carrier);
+        const uint64_t up_to_ns = carrier_drained_ns(carrier);
         reach.drained_ns = up_to_ns < reach.drained_ns ? up_to_ns : reach.drained_ns;
         reach.stall_pending |= carrier->stall_pending;
     }
@@ -86,7 +87,7 @@ static uint32_t starts_pass(struct detector *detector, uint64_t now_ns, uint32_t
         struct leg *leg = &detector->legs[at - 1];
         const struct carrier *carrier = &detector->carriers[leg->connection];
         const uint64_t due_ns = deadlines_get(&detector->starts, at - 1);
-        if (due_ns <= drained_ns(carrier) && !carrier->stall_pending) {
+        if (due_ns <= carrier_drained_ns(carrier) && !carrier->stall_pending) {
             leg_never_started(detector, leg, due_ns);
             passed++;
         }
@@ -108,7 +109,7 @@ static void carriers_pass(struct detector *detector, uint64_t now_ns)
     uint64_t next_ns = DEADLINE_NEVER;
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
         struct carrier *carrier = &detector->carriers[i];
-        carrier_timeouts(detector, carrier, earlier_of(now_ns, drained_ns(carrier)));
+        carrier_timeouts(detector, carrier, earlier_of(now_ns, carrier_drained_ns(carrier)));
         next_ns = earlier_of(next_ns, carrier_due_ns(carrier));
     }
     detector->carriers_due_ns = next_ns;
@@ -144,6 +145,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
         detector->stall_clear_ns = DEADLINE_NEVER;
     }
     left -= starts_pass(detector, now_mono_ns, left);
+    left -= debts_pass(detector, now_mono_ns, left);
     left -= lapses_pass(detector, now_mono_ns, left);
     left -= silences_pass(detector, now_mono_ns, left);
     (void)detector_due_ids(detector, now_mono_ns);
@@ -155,6 +157,7 @@ uint64_t detector_next_deadline(const struct detector *detector)
 {
     uint64_t next_ns = earlier_of(detector->lapses.bound_ns, detector->silence.bound_ns);
     next_ns = earlier_of(next_ns, detector->starts.bound_ns);
+    next_ns = earlier_of(next_ns, detector->debts.bound_ns);
     next_ns = earlier_of(next_ns, detector->carriers_due_ns);
     return earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->stall_clear_ns));
 }

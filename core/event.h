@@ -93,11 +93,14 @@ enum event_kind {
 /* What a data event carries. */
 enum event_data_flag {
     EVENT_HAS_ID = 1,    /* data.id is this channel's id */
-    EVENT_HAS_FIRST = 2, /* data.first_id (Binance U) */
+    EVENT_HAS_FIRST = 2, /* data.first_id (Binance spot U) */
     EVENT_HAS_PREV = 4,  /* data.prev_id (futures pu, OKX prevSeqId) */
     EVENT_HAS_TIME = 8,  /* data.exch_wall_ns may feed lag */
     EVENT_SNAPSHOT = 16, /* a snapshot of an OKX book channel */
     EVENT_EMPTY = 32,    /* no rows at all on either side (OKX keep-alive shape) */
+    /* an increment: prices and sizes are of the best level that it sets on each side, not of the
+     * book's best */
+    EVENT_SETS_LEVEL = 64,
 };
 
 /* How far a connection came before it ended: link.phase. */
@@ -119,10 +122,17 @@ struct event_data {
     int64_t exch_wall_ns; /* Binance E, OKX ts; 0 = none. Never T */
     /* depth u, bookTicker u, trade t, aggTrade a, lastUpdateId, OKX seqId of books, tradeId */
     uint64_t id;
-    uint64_t first_id;
-    int64_t prev_id; /* OKX snapshots say -1 */
-    int64_t bid_e8;  /* best bid and ask where the channel shows them, else 0 */
+
+    union { /* what it follows: a flag says which, and no channel needs both */
+        uint64_t first_id;
+        int64_t prev_id; /* OKX snapshots say -1 */
+    };
+
+    int64_t bid_e8; /* best bid and ask where the channel shows them, else 0 */
     int64_t ask_e8;
+    /* what stands there, as a mark: equal sizes have equal marks; 0 = not known */
+    uint32_t bid_size;
+    uint32_t ask_size;
 };
 
 struct event_note {

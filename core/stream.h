@@ -31,6 +31,16 @@ enum stream_chain {
     CHAIN_OKX,
 };
 
+/* What else shows that a stream is behind: the channels of one book share its update ids. */
+enum stream_owes {
+    OWES_NOTHING,
+    /* it reaches every id of its book: once another channel has shown one, it owes it (depth) */
+    OWES_ID,
+    /* it skips ids, but shows every change of the best level: once an increment says that it
+     * changed, it owes a newer frame (bookTicker) */
+    OWES_BEST,
+};
+
 struct stream_traits {
     enum flatline_venue venue;
     enum flatline_class stream_class;
@@ -43,6 +53,9 @@ struct stream_traits {
     /* OKX trades, tickers, mark-price, candle*: the first push may be hours old */
     bool first_push_is_old;
     bool repeats_when_unchanged; /* OKX books5, bbo-tbt: the latest snapshot again after ~60 s */
+    uint64_t book;               /* streams with the same one share its ids; 0: with none */
+    enum stream_owes owes;
+    uint64_t owes_after_ns; /* how long it may take to show what it owes */
 
     uint64_t stale_after_ns;
     /* due_id: how long an engine may be behind an id first seen; 0 = 150 ms */

@@ -46,7 +46,7 @@ bool draft_first(struct draft *draft, const struct json_value *value)
     if (!json_uint64(value, &draft->data.first_id)) {
         return false;
     }
-    draft->flags |= EVENT_HAS_FIRST;
+    draft->flags = (uint8_t)((draft->flags & ~EVENT_HAS_PREV) | EVENT_HAS_FIRST);
     return true;
 }
 
@@ -55,7 +55,7 @@ bool draft_prev(struct draft *draft, const struct json_value *value)
     if (!json_int64(value, &draft->data.prev_id)) {
         return false;
     }
-    draft->flags |= EVENT_HAS_PREV;
+    draft->flags = (uint8_t)((draft->flags & ~EVENT_HAS_FIRST) | EVENT_HAS_PREV);
     return true;
 }
 
@@ -70,6 +70,123 @@ void draft_levels(struct draft *draft, const struct json_value *bids, const stru
 {
     draft->data.bid_e8 = first_price_e8(bids);
     draft->data.ask_e8 = first_price_e8(asks);
+}
+
+/* ---- the levels an increment sets ------------------------------------------------------------ */
+
+/* What the rows at the better end may do before we give up: take away levels that came and went. */
+#define ROWS_LOOKED_MAX 1024U
+
+struct level {
+    int64_t price_e8; /* 0 = none */
+    uint32_t size;    /* 0 = taken away */
+};
+
+uint32_t size_mark(const struct json_value *size)
+{
+    const uint64_t size_e8 = (uint64_t)json_decimal_e8(size);
+    return size_e8 == 0 ? 0 : (uint32_t)((size_e8 * 0x9e3779b97f4a7c15ULL) >> 32) | 1U;
+}
+
+/* The row that begins at the cursor, which is left behind its size. */
+static struct level level_read(struct json_scan *scan)
+{
+    struct json_value price = {.kind = JSON_KIND_ABSENT};
+    struct json_value size = {.kind = JSON_KIND_ABSENT};
+    json_enter_array(scan);
+    if (json_next_element(scan)) {
+        json_read(scan, &price);
+    }
+    if (json_next_element(scan)) {
+        json_read(scan, &size);
+    }
+    return (struct level){json_decimal_e8(&price), size_mark(&size)};
+}
+
+/* Steps back to the bracket that opens the row before `end`. false: there is none left. */
+static bool row_before(struct span rows, size_t *end)
+{
+    size_t at = *end;
+    while (at > 1 && rows.bytes[at - 1] != '[') {
+        at--;
+    }
+    if (at <= 1) {
+        return false; /* the first bracket is the side's own */
+    }
+    *end = at - 1;
+    return true;
+}
+
+static struct level row_at(struct span rows, size_t at)
+{
+    struct json_scan scan = json_scan_start((struct span){rows.bytes + at, rows.size_bytes - at});
+    return level_read(&scan);
+}
+
+/* From the last row towards the first. */
+static struct level set_level_backward(struct span rows, size_t at)
+{
+    for (uint32_t i = 0; i < ROWS_LOOKED_MAX && row_before(rows, &at); i++) {
+        const struct level level = row_at(rows, at);
+        if (level.size != 0) {
+            return level;
+        }
+    }
+    return (struct level){0};
+}
+
+/* From the first row towards the last. */
+static struct level set_level_forward(struct span rows)
+{
+    struct json_scan scan = json_scan_start(rows);
+    struct json_value row;
+    json_enter_array(&scan);
+    for (uint32_t i = 0; i < ROWS_LOOKED_MAX && json_next_element(&scan); i++) {
+        json_read(&scan, &row);
+        const struct level level =
+            row.kind == JSON_KIND_ARRAY ? row_at(row.text, 0) : (struct level){0};
+        if (level.size != 0) {
+            return level;
+        }
+    }
+    return (struct level){0};
+}
+
+/* way: 1 where the higher price is the better, -1 where the lower is. */
+static struct level set_level(const struct json_value *side, int way)
+{
+    if (side->kind != JSON_KIND_ARRAY || json_array_is_empty(side)) {
+        return (struct level){0};
+    }
+    const struct json_value first = json_first_element(side);
+    size_t last_at = side->text.size_bytes;
+    if (first.kind != JSON_KIND_ARRAY || !row_before(side->text, &last_at)) {
+        return (struct level){0};
+    }
+    const struct level first_level = row_at(first.text, 0);
+    const struct level last_level = row_at(side->text, last_at);
+    const bool last_is_better = way > 0 ? last_level.price_e8 > first_level.price_e8
+                                        : last_level.price_e8 < first_level.price_e8;
+    const struct level best = last_is_better ? last_level : first_level;
+    if (LIKELY(best.size != 0)) {
+        return best;
+    }
+    return last_is_better ? set_level_backward(side->text, last_at) : set_level_forward(side->text);
+}
+
+void draft_set_levels(struct draft *draft,
+                      const struct json_value *bids,
+                      const struct json_value *asks)
+{
+    const struct level bid = set_level(bids, 1);
+    const struct level ask = set_level(asks, -1);
+    draft->data.bid_e8 = bid.price_e8;
+    draft->data.bid_size = bid.size;
+    draft->data.ask_e8 = ask.price_e8;
+    draft->data.ask_size = ask.size;
+    if (bid.size != 0 || ask.size != 0) {
+        draft->flags |= EVENT_SETS_LEVEL;
+    }
 }
 
 void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks)

@@ -20,6 +20,7 @@ struct draft {
  *  the draft is as before. */
 bool draft_time(struct draft *draft, const struct json_value *value);
 bool draft_id(struct draft *draft, const struct json_value *value);
+/* first and prev share a place: the one taken last stands. */
 bool draft_first(struct draft *draft, const struct json_value *value);
 bool draft_prev(struct draft *draft, const struct json_value *value);
 
@@ -27,6 +28,17 @@ bool draft_prev(struct draft *draft, const struct json_value *value);
 void draft_levels(struct draft *draft,
                   const struct json_value *bids,
                   const struct json_value *asks);
+
+/** Of an increment's rows `[["price", "size"], ...]`: the best level that each side sets, price and
+ *  size; a size of 0 sets none. Sets EVENT_SETS_LEVEL if there is one. Looks at the rows from
+ *  the better end: venues sort them, one way or the other. Where one did not, another of its
+ *  levels is found, or none: less is said, and nothing untrue. */
+void draft_set_levels(struct draft *draft,
+                      const struct json_value *bids,
+                      const struct json_value *asks);
+
+/** Mark of a size: equal sizes have equal marks; 0: none, zero, or out of range. */
+uint32_t size_mark(const struct json_value *size);
 
 /** Sets EVENT_EMPTY if both sides are there and have no rows. */
 void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks);

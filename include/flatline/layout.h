@@ -164,7 +164,7 @@
     K(11, KEY_EXPIRED, "KEY_EXPIRED", "since_extend_ns", "by_event", "", "", "", "")                \
     K(12, KEY_UNKNOWN, "KEY_UNKNOWN", "code", "foreign", "since_extend_ns", "", "", "")             \
     K(13, SELF_STALL, "SELF_STALL", "gap_ns", "limit_ns", "thread", "", "", "")                     \
-    K(14, MUTE, "MUTE", "owed_id", "shown_id", "allowance_ns", "", "", "")                          \
+    K(14, MUTE, "MUTE", "owed_id", "shown_id", "allowance_ns", "lag_ns", "waited_ns", "by")     \
     K(15, CROSSED, "CROSSED", "bid_e8", "ask_e8", "", "", "", "")                                   \
     K(16, HALF_OPEN, "HALF_OPEN", "unacked_bytes", "last_data_recv_ns", "retransmits", "unacked_ns", "", "") \
     K(17, BACKLOG, "BACKLOG", "receive_queue_bytes", "unread_ns", "passes", "blocked", "budget_hits", "") \

@@ -35,6 +35,7 @@ SETTLE_SECONDS = 0.6  # how long after the expected findings an unexpected one m
 USDM = "binance-usdm"
 BOOK = f"{USDM}/BTCUSDT/depth@100ms"
 BBO = f"{USDM}/BTCUSDT/bookTicker"
+ETH_BBO = f"{USDM}/ETHUSDT/bookTicker"
 MARK = f"{USDM}/BTCUSDT/markPrice@1s"
 USER = f"{USDM}/main/user"
 SPOT_BOOK = "binance-spot/BTCUSDT/depth@100ms"
@@ -768,7 +769,7 @@ def a_quiet_stream_keeps_a_gate_that_waits_for_it_and_a_dead_connection_does_not
     with Lab(bin_dir, keep) as lab:
         lab.start_venue()
         lab.start_sentinel(lab.write_config(
-            f"streams:\n  - {{name: {BOOK}, stale_after: {STALE}}}\n  - {{name: {BBO}, stale_after: {STALE}}}\n"
+            f"streams:\n  - {{name: {ETH_BBO}, stale_after: {STALE}}}\n  - {{name: {BBO}, stale_after: {STALE}}}\n"
             f"gates:\n  plain: [{BBO}]\n  patient: {{streams: [{BBO}], quiet_hold: 2s}}\n"
             f"  strict: {{streams: [{BBO}], stale_after: 300ms, quiet_hold: 1h}}", [USDM]))
         lab.wait_fresh()
@@ -890,10 +891,16 @@ def F(*faults):
 
 USDM_PUBLIC = (BOOK, BBO)
 SCENARIOS = (
-    Scenario("a_muted_stream_lapses_and_nobody_is_accused", USDM_PUBLIC, (f"mute {BBO}",),
+    Scenario("a_muted_stream_lapses_and_nobody_is_accused", (BBO, ETH_BBO), (f"mute {BBO}",),
              lapses=F(BBO), end=(f"unmute {BBO}",)),
-    Scenario("a_muted_stream_with_a_silent_limit_is_silent", (BOOK, (BBO, "stale_after: 600ms, silent_after: 800ms")),
+    Scenario("a_muted_stream_with_a_silent_limit_is_silent", (ETH_BBO, (BBO, "stale_after: 600ms, silent_after: 800ms")),
              (f"mute {BBO}",), faults=F(("SILENT", "stream")), lapses=F(BBO), end=(f"unmute {BBO}",)),
+    Scenario("a_book_mute_beside_its_book_ticker_is_mute", USDM_PUBLIC, (f"mute {BOOK}",), faults=F(("MUTE", "stream")),
+             revoked=F(BOOK), evidence={"MUTE": {"by": 0, "allowance_ns": 150_000_000}}, end=(f"unmute {BOOK}",)),
+    Scenario("a_book_ticker_mute_beside_its_book_is_mute", USDM_PUBLIC, (f"mute {BBO}",), faults=F(("MUTE", "stream")),
+             revoked=F(BBO), evidence={"MUTE": {"by": 1, "allowance_ns": 30_000_000}}, end=(f"unmute {BBO}",)),
+    Scenario("a_spot_book_mute_beside_its_book_ticker_is_mute", (SPOT_BOOK, SPOT_BBO), (f"mute {SPOT_BOOK}",),
+             faults=F(("MUTE", "stream")), revoked=F(SPOT_BOOK), evidence={"MUTE": {"by": 0}}, end=(f"unmute {SPOT_BOOK}",)),
     Scenario("a_muted_connection_lapses_whole_and_nobody_is_accused", (BOOK, BBO, OKX_BOOKS, OKX_BBO), ("mute okx/public",),
              lapses=F(OKX_BOOKS, OKX_BBO), end=("unmute okx/public",)),
     Scenario("a_muted_connection_with_silent_limits_is_silent",
@@ -901,7 +908,7 @@ SCENARIOS = (
              faults=F(("SILENT", "stream")), lapses=F(*USDM_PUBLIC), end=(f"unmute {USDM}/public",)),
     Scenario("a_blackhole_lapses_and_nobody_is_accused", USDM_PUBLIC, (f"blackhole {USDM}/public for 2s",),
              lapses=F(*USDM_PUBLIC), well_again=True),
-    Scenario("a_frozen_stream_is_frozen_and_earns_nothing", USDM_PUBLIC, (f"freeze {BOOK}",),
+    Scenario("a_frozen_stream_is_frozen_and_earns_nothing", (BOOK,), (f"freeze {BOOK}",),
              faults=F(("FROZEN", "stream")), lapses=F(BOOK), evidence={"FROZEN": {"repeats": lambda n: n >= 20}},
              end=(f"unfreeze {BOOK}",)),
     Scenario("a_late_connection_is_lagging", tuple((s, "stale_after: 5s") for s in USDM_PUBLIC), (f"lag {USDM}/public 900ms",),
@@ -909,12 +916,16 @@ SCENARIOS = (
              end=(f"unlag {USDM}/public",)),
     Scenario("data_later_than_stale_after_earns_no_lease", USDM_PUBLIC, (f"lag {USDM}/public 1500ms",),
              faults=F(("LAGGING", "connection")), lapses=F(*USDM_PUBLIC), end=(f"unlag {USDM}/public",)),
-    Scenario("a_gap_is_told_and_keeps_the_lease", USDM_PUBLIC, (f"gap {BOOK} 3",), faults=F(("GAP", "stream"))),
-    Scenario("a_gap_revokes_where_the_policy_says_so", USDM_PUBLIC, (f"gap {BOOK} 3",),
+    Scenario("a_book_frozen_beside_its_book_ticker_is_mute_first", USDM_PUBLIC, (f"freeze {BOOK}",),
+             faults=F(("FROZEN", "stream"), ("MUTE", "stream")), revoked=F(BOOK), end=(f"unfreeze {BOOK}",)),
+    Scenario("a_gap_is_told_and_keeps_the_lease", (BOOK,), (f"gap {BOOK} 3",), faults=F(("GAP", "stream"))),
+    Scenario("a_gap_beside_its_book_ticker_is_mute_until_the_next_frame", USDM_PUBLIC, (f"gap {BOOK} 3",),
+             faults=F(("GAP", "stream"), ("MUTE", "stream")), revoked=F(BOOK)),
+    Scenario("a_gap_revokes_where_the_policy_says_so", (BOOK,), (f"gap {BOOK} 3",),
              faults=F(("GAP", "stream")), revoked=F(BOOK), policy="GAP: {lease: revoke}"),
-    Scenario("a_spot_gap_is_told", (SPOT_BOOK, SPOT_BBO), (f"gap {SPOT_BOOK} 2",), faults=F(("GAP", "stream"))),
+    Scenario("a_spot_gap_is_told", (SPOT_BOOK,), (f"gap {SPOT_BOOK} 2",), faults=F(("GAP", "stream"))),
     Scenario("an_okx_gap_is_told", (OKX_BOOKS,), (f"gap {OKX_BOOKS} 2",), faults=F(("GAP", "stream"))),
-    Scenario("ids_going_backwards_are_regressed", USDM_PUBLIC, (f"regress {BBO} for 300ms",), faults=F(("REGRESSED", "stream"))),
+    Scenario("ids_going_backwards_are_regressed", (BBO,), (f"regress {BBO} for 300ms",), faults=F(("REGRESSED", "stream"))),
     Scenario("a_reset_connection_is_down_and_revoked_until_data", USDM_PUBLIC, (f"rst {USDM}/public",),
              faults=F(("DOWN", "connection")), revoked=F(*USDM_PUBLIC), evidence={"DOWN": {"errno": 104}}),
     Scenario("a_closed_connection_keeps_its_code_and_reason", USDM_PUBLIC, (f"close {USDM}/public 1008 Pong timeout",),

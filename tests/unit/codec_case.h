@@ -9,6 +9,7 @@
 #include "core/base.h"
 #include "core/event.h"
 #include "feeds/codec.h"
+#include "feeds/codec_event.h"
 #include "guarded.h"
 #include "random.h"
 
@@ -37,6 +38,8 @@ struct codec_case {
     const char *stream;   /* without its venue; NULL: none */
     unsigned flags;
     struct event_data data;
+    const char *bid_size; /* what data.bid_size is the mark of; NULL: none */
+    const char *ask_size;
     struct event_note note;
     bool is_literal; /* not to be respelled: no JSON, or broken, or its spelling is the point */
 };
@@ -102,15 +105,23 @@ static inline void case_check_untouched(const struct event *event, enum codec_ve
     }
 }
 
+static inline uint32_t case_size_mark(const char *size)
+{
+    const struct json_value value = {.text = span_of(size != NULL ? size : ""),
+                                     .kind = JSON_KIND_STRING};
+    return size_mark(&value);
+}
+
 static inline void case_check_data(const struct codec_case *expected, const struct event *event)
 {
     assert_int_equal(event->flags, expected->flags);
     assert_true(event->data.exch_wall_ns == expected->data.exch_wall_ns);
     assert_true(event->data.id == expected->data.id);
-    assert_true(event->data.first_id == expected->data.first_id);
-    assert_true(event->data.prev_id == expected->data.prev_id);
+    assert_true(event->data.prev_id == expected->data.prev_id); /* or first_id: one place */
     assert_true(event->data.bid_e8 == expected->data.bid_e8);
     assert_true(event->data.ask_e8 == expected->data.ask_e8);
+    assert_int_equal(event->data.bid_size, case_size_mark(expected->bid_size));
+    assert_int_equal(event->data.ask_size, case_size_mark(expected->ask_size));
 }
 
 static inline void case_check_note(const struct codec_case *expected, const struct event *event)

@@ -17,6 +17,7 @@
 #define ID    EVENT_HAS_ID
 #define FIRST EVENT_HAS_FIRST
 #define PREV  EVENT_HAS_PREV
+#define SETS  EVENT_SETS_LEVEL
 
 /* ---- market data ----------------------------------------------------------------------------- */
 
@@ -26,23 +27,70 @@ static const struct codec_case market_cases[] = {
      .frame = "{'e':'depthUpdate','E':1672515782136,'s':'BNBBTC','U':157,'u':160,'b':[['0.0024','"
               "10']],'a':[['0.0026','100']]}",
      .stream = "BNBBTC/depth",
-     .flags = TIME | ID | FIRST,
-     .data = {.exch_wall_ns = CASE_MS(1672515782136), .id = 160, .first_id = 157}},
+     .flags = TIME | ID | FIRST | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1672515782136),
+              .id = 160,
+              .first_id = 157,
+              .bid_e8 = 240000,
+              .ask_e8 = 260000},
+     .bid_size = "10",
+     .ask_size = "100"},
     {.name = "spot depth@100ms, combined",
      .venue = SPOT,
      .frame = "{'stream':'xmrbtc@depth@100ms','data':{'e':'depthUpdate','E':1628952395768,'s':'"
               "XMRBTC','U':717720856,'u':717720857,'b':[],'a':[['0.00578700','31.23100000'],['0."
               "00578800','26.04900000']]}}",
      .stream = "XMRBTC/depth@100ms",
+     .flags = TIME | ID | FIRST | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1628952395768),
+              .id = 717720857,
+              .first_id = 717720856,
+              .ask_e8 = 578700},
+     .ask_size = "31.23100000"},
+    {.name = "the best level set is not the best row: levels that came and went stand before it",
+     .venue = SPOT,
+     .frame =
+         "{'e':'depthUpdate','E':1672515782136,'s':'BNBBTC','U':157,'u':160,'b':[['7','0.00'],['"
+         "6','0'],['5','2.5'],['4','9']],'a':[['8','0'],['9','1.5'],['10','3']]}",
+     .stream = "BNBBTC/depth",
+     .flags = TIME | ID | FIRST | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1672515782136),
+              .id = 160,
+              .first_id = 157,
+              .bid_e8 = 500000000,
+              .ask_e8 = 900000000},
+     .bid_size = "2.5",
+     .ask_size = "1.5"},
+    {.name = "rows sorted the other way, as the futures' bids are",
+     .venue = SPOT,
+     .frame =
+         "{'e':'depthUpdate','E':1672515782136,'s':'BNBBTC','U':157,'u':160,'b':[['4','9'],['5','"
+         "2.50'],['6','0'],['7','0']],'a':[['10','3'],['9','1.5'],['8','0']]}",
+     .stream = "BNBBTC/depth",
+     .flags = TIME | ID | FIRST | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1672515782136),
+              .id = 160,
+              .first_id = 157,
+              .bid_e8 = 500000000,
+              .ask_e8 = 900000000},
+     .bid_size = "2.5",
+     .ask_size = "1.5"},
+    {.name = "levels that are only taken away, rows that are none",
+     .venue = SPOT,
+     .frame =
+         "{'e':'depthUpdate','E':1672515782136,'s':'BNBBTC','U':157,'u':160,'b':[['7','0'],['6','"
+         "0']],'a':[7,{'x':[['1','2']]},['8'],[]]}",
+     .stream = "BNBBTC/depth",
      .flags = TIME | ID | FIRST,
-     .data = {.exch_wall_ns = CASE_MS(1628952395768), .id = 717720857, .first_id = 717720856}},
+     .data = {.exch_wall_ns = CASE_MS(1672515782136), .id = 160, .first_id = 157}},
     {.name = "spot depth in microseconds",
      .venue = SPOT,
      .frame = "{'e':'depthUpdate','E':1672515782136123,'s':'BNBBTC','U':157,'u':160,'b':[['1','2']]"
               ",'a':[]}",
      .stream = "BNBBTC/depth",
-     .flags = TIME | ID | FIRST,
-     .data = {.exch_wall_ns = 1672515782136123000, .id = 160, .first_id = 157}},
+     .flags = TIME | ID | FIRST | SETS,
+     .data = {.exch_wall_ns = 1672515782136123000, .id = 160, .first_id = 157, .bid_e8 = 100000000},
+     .bid_size = "2"},
     {.name = "numbers as strings",
      .venue = SPOT,
      .frame =
@@ -68,7 +116,9 @@ static const struct codec_case market_cases[] = {
               "A':'40.66000000'}",
      .stream = "BNBUSDT/bookTicker",
      .flags = ID,
-     .data = {.id = 400900217, .bid_e8 = 2535190000, .ask_e8 = 2536520000}},
+     .data = {.id = 400900217, .bid_e8 = 2535190000, .ask_e8 = 2536520000},
+     .bid_size = "31.21000000",
+     .ask_size = "40.66000000"},
     {.name = "five of the six: no name",
      .venue = SPOT,
      .frame = "{'u':400900217,'s':'BNBUSDT','b':'25.35190000','B':'31.21000000','a':'25.36520000'}",
@@ -79,7 +129,9 @@ static const struct codec_case market_cases[] = {
               "80000000','B':'3.02920000','a':'2683.81000000','A':'31.43950000'}}",
      .stream = "ETHUSDT/bookTicker",
      .flags = ID,
-     .data = {.id = 35346513501, .bid_e8 = 268380000000, .ask_e8 = 268381000000}},
+     .data = {.id = 35346513501, .bid_e8 = 268380000000, .ask_e8 = 268381000000},
+     .bid_size = "3.02920000",
+     .ask_size = "31.43950000"},
     {.name = "spot trade, raw: E, not T",
      .venue = SPOT,
      .frame = "{'e':'trade','E':1672515782136,'s':'BNBBTC','t':12345,'p':'0.001','q':'100','T':"
@@ -150,11 +202,14 @@ static const struct codec_case market_cases[] = {
      .frame = "{'e':'depthUpdate','E':1571889248277,'T':1571889248276,'s':'BTCUSDT','U':390497796,'"
               "u':390497878,'pu':390497794,'b':[['7403.89','0.002']],'a':[['7405.96','3.340']]}",
      .stream = "BTCUSDT/depth",
-     .flags = TIME | ID | FIRST | PREV,
+     .flags = TIME | ID | PREV | SETS,
      .data = {.exch_wall_ns = CASE_MS(1571889248277),
               .id = 390497878,
-              .first_id = 390497796,
-              .prev_id = 390497794}},
+              .prev_id = 390497794,
+              .bid_e8 = 740389000000,
+              .ask_e8 = 740596000000},
+     .bid_size = "0.002",
+     .ask_size = "3.340"},
     {.name = "usdm partial depth in the clothes of depth",
      .venue = USDM,
      .frame =
@@ -162,10 +217,9 @@ static const struct codec_case market_cases[] = {
          "1653864801453,'s':'ETHUSDT_220624','U':1555027694421,'u':1555027698095,'pu':"
          "1555027693966,'b':[['1817.59','0.246']],'a':[['1817.98','0.704']]}}",
      .stream = "ETHUSDT_220624/depth20@500ms",
-     .flags = TIME | ID | FIRST | PREV,
+     .flags = TIME | ID | PREV,
      .data = {.exch_wall_ns = CASE_MS(1653864801536),
               .id = 1555027698095,
-              .first_id = 1555027694421,
               .prev_id = 1555027693966,
               .bid_e8 = 181759000000,
               .ask_e8 = 181798000000}},
@@ -178,7 +232,9 @@ static const struct codec_case market_cases[] = {
      .data = {.exch_wall_ns = CASE_MS(1568014460893),
               .id = 400900217,
               .bid_e8 = 2535190000,
-              .ask_e8 = 2536520000}},
+              .ask_e8 = 2536520000},
+     .bid_size = "31.21000000",
+     .ask_size = "40.66000000"},
     {.name = "usdm trade",
      .venue = USDM,
      .frame = "{'stream':'btcusdt@trade','data':{'e':'trade','E':1723161256299,'T':1723161256298,'"
@@ -222,10 +278,9 @@ static const struct codec_case market_cases[] = {
               "1723161257434,'s':'ETHUSD_PERP','ps':'ETHUSD','U':1007198631216,'u':1007198631578,'"
               "pu':1007198631180,'b':[['2657.70','0']],'a':[['2682.13','0']]}}",
      .stream = "ETHUSD_PERP/depth@0ms",
-     .flags = TIME | ID | FIRST | PREV,
+     .flags = TIME | ID | PREV,
      .data = {.exch_wall_ns = CASE_MS(1723161257440),
               .id = 1007198631578,
-              .first_id = 1007198631216,
               .prev_id = 1007198631180}},
     {.name = "coinm partial depth that has no predecessor",
      .venue = COINM,
@@ -233,10 +288,9 @@ static const struct codec_case market_cases[] = {
               "1648006221340,'s':'RUNEUSD_PERP','ps':'RUNEUSD','U':395028983849,'u':395028983849,'"
               "pu':-1,'b':[],'a':[['8.4400','2']]}}",
      .stream = "RUNEUSD_PERP/depth5",
-     .flags = TIME | ID | FIRST | PREV,
+     .flags = TIME | ID | PREV,
      .data = {.exch_wall_ns = CASE_MS(1648006221596),
               .id = 395028983849,
-              .first_id = 395028983849,
               .prev_id = -1,
               .ask_e8 = 844000000}},
     {.name = "coinm bookTicker",
@@ -249,7 +303,9 @@ static const struct codec_case market_cases[] = {
      .data = {.exch_wall_ns = CASE_MS(1723161257457),
               .id = 1007198631825,
               .bid_e8 = 268217000000,
-              .ask_e8 = 268218000000}},
+              .ask_e8 = 268218000000},
+     .bid_size = "159",
+     .ask_size = "3794"},
     {.name = "an odd event beside the data, before it",
      .venue = SPOT,
      .frame = "{'event':{'e':'trade','t':1},'stream':'x@trade','data':{'E':1672515782136,'t':7}}",
@@ -330,6 +386,8 @@ static const struct codec_case foreign_cases[] = {
      .stream = "X/bookTicker",
      .flags = ID,
      .data = {.id = 5, .bid_e8 = 100000000, .ask_e8 = 200000000},
+     .bid_size = "1",
+     .ask_size = "1",
      .frame = "{'u':5,'s':'X','b':'1','B':'1','a':'2','A':'1'}"},
 };
 

@@ -399,6 +399,57 @@ static void rest_is_asked_for_books_and_symbols_by_path(void **state)
     assert_int_equal(listing_path(SPOT, span_of("BTCUSDT"), path, 10), -ENOSPC);
 }
 
+static struct stream_traits
+traits_of(enum flatline_venue venue, const char *symbol, const char *channel)
+{
+    struct stream_traits traits;
+    channel_traits(venue, span_of(symbol), span_of(channel), &traits);
+    return traits;
+}
+
+static void depth_owes_by_its_speed_and_book_ticker_by_the_best_level(void **state)
+{
+    static const struct {
+        enum flatline_venue venue;
+        const char *channel;
+        uint64_t owes_after_ms;
+    } depths[] = {
+        {FLATLINE_VENUE_BINANCE_SPOT, "depth", 1050},
+        {FLATLINE_VENUE_BINANCE_SPOT, "depth@100ms", 150},
+        {FLATLINE_VENUE_BINANCE_USDM, "depth", 300},
+        {FLATLINE_VENUE_BINANCE_USDM, "depth@100ms", 150},
+        {FLATLINE_VENUE_BINANCE_USDM, "depth@500ms", 550},
+        {FLATLINE_VENUE_BINANCE_USDM, "depth@0ms", 160},
+        {FLATLINE_VENUE_BINANCE_COINM, "depth@0ms", 45},
+        {FLATLINE_VENUE_BINANCE_COINM, "depth@250ms", 300},
+        {FLATLINE_VENUE_BINANCE_COINM, "depth@7ms", 0}, /* not known: owes nothing */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(depths); i++) {
+        const struct stream_traits traits =
+            traits_of(depths[i].venue, "BTCUSDT", depths[i].channel);
+        assert_int_equal(traits.owes_after_ns, depths[i].owes_after_ms * NS_PER_MS);
+        assert_int_equal(traits.owes, depths[i].owes_after_ms != 0 ? OWES_ID : OWES_NOTHING);
+        const struct stream_traits best = traits_of(depths[i].venue, "BTCUSDT", "bookTicker");
+        assert_int_equal(best.owes, OWES_BEST);
+        assert_true(best.book != 0 && best.book == traits.book);
+    }
+}
+
+static void only_increments_and_the_best_of_one_instrument_share_a_book(void **state)
+{
+    (void)state;
+    const uint64_t book = traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "depth").book;
+    assert_true(book != traits_of(FLATLINE_VENUE_BINANCE_SPOT, "ETHUSDT", "depth").book);
+    assert_true(book != traits_of(FLATLINE_VENUE_BINANCE_USDM, "BTCUSDT", "depth").book);
+    assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "depth5@100ms").book, 0);
+    assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "trade").book, 0);
+    assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_USDM, "*", "bookTicker").book, 0);
+    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").book, 0);
+    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "bbo-tbt").owes, OWES_NOTHING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +465,8 @@ int main(void)
         cmocka_unit_test(only_binance_lists_its_subscriptions),
         cmocka_unit_test(implausible_symbols_come_with_a_better_one),
         cmocka_unit_test(rest_is_asked_for_books_and_symbols_by_path),
+        cmocka_unit_test(depth_owes_by_its_speed_and_book_ticker_by_the_best_level),
+        cmocka_unit_test(only_increments_and_the_best_of_one_instrument_share_a_book),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,8 @@ struct sums {
     uint64_t times_ms;
     uint64_t bids_e8;
     uint64_t asks_e8;
+    uint64_t set_bids_e8; /* of the best levels that increments set */
+    uint64_t set_asks_e8;
     uint64_t empty;
     uint64_t snapshots;
 };
@@ -71,11 +73,12 @@ static const struct expectation expectations[] = {
      {.data = 88722,
       .streams = 6,
       .ids = 85317236957014084,
-      .first_ids = 50114260748333138,
       .prev_ids = 50114260746371526,
       .times_ms = 152882328378527761,
       .bids_e8 = 122354340848000000,
-      .asks_e8 = 122354881983000000}},
+      .asks_e8 = 122354881983000000,
+      .set_bids_e8 = 129879105365000000,
+      .set_asks_e8 = 119951762485000000}},
     {"binance-spot-20210814.tsv.zst",
      FLATLINE_VENUE_BINANCE_SPOT,
      {.data = 1003,
@@ -84,7 +87,9 @@ static const struct expectation expectations[] = {
       .first_ids = 354856114750,
       .times_ms = 962710875224608,
       .bids_e8 = 9237954847,
-      .asks_e8 = 9245690470}},
+      .asks_e8 = 9245690470,
+      .set_bids_e8 = 4862874432,
+      .set_asks_e8 = 5048128772}},
     {"binance-spot-20240808.tsv.zst",
      FLATLINE_VENUE_BINANCE_SPOT,
      {.data = 74865,
@@ -93,7 +98,9 @@ static const struct expectation expectations[] = {
       .first_ids = 294252257284822,
       .times_ms = 39198476474024473,
       .bids_e8 = 179581386378000000,
-      .asks_e8 = 179582307665000000}},
+      .asks_e8 = 179582307665000000,
+      .set_bids_e8 = 21480418690000000,
+      .set_asks_e8 = 21634716642000000}},
     {"binance-us-20210814.tsv.zst",
      FLATLINE_VENUE_BINANCE_SPOT,
      {.data = 608,
@@ -102,27 +109,31 @@ static const struct expectation expectations[] = {
       .first_ids = 42431607129,
       .times_ms = 597825505158640,
       .bids_e8 = 54546270000,
-      .asks_e8 = 54652180000}},
+      .asks_e8 = 54652180000,
+      .set_bids_e8 = 36137030000,
+      .set_asks_e8 = 44147520000}},
     {"binance-usdm-20210722.tsv.zst",
      FLATLINE_VENUE_BINANCE_USDM,
      {.data = 1535,
       .streams = 16,
       .ids = 827388476988236,
-      .first_ids = 459057032841389,
       .prev_ids = 459057031263390,
       .times_ms = 2497433883174555,
       .bids_e8 = 248857820000,
-      .asks_e8 = 248952028000}},
+      .asks_e8 = 248952028000,
+      .set_bids_e8 = 206778364000,
+      .set_asks_e8 = 208433717000}},
     {"binance-usdm-20240808a.tsv.zst",
      FLATLINE_VENUE_BINANCE_USDM,
      {.data = 75120,
       .streams = 6,
       .ids = 324866808681628430,
-      .first_ids = 33648617494261159,
       .prev_ids = 33648617492915997,
       .times_ms = 129443879781982225,
       .bids_e8 = 191533494704000000,
-      .asks_e8 = 191533877156000000}},
+      .asks_e8 = 191533877156000000,
+      .set_bids_e8 = 21054803003000000,
+      .set_asks_e8 = 21090497263000000}},
     {"okx-20210722-3conn.tsv.zst",
      FLATLINE_VENUE_OKX,
      {.data = 4619,
@@ -177,11 +188,14 @@ static void sums_add(struct sums *sums, const struct event *event)
 {
     const struct event_data *data = &event->data;
     sums->ids += data->id;
-    sums->first_ids += data->first_id;
-    sums->prev_ids += (uint64_t)data->prev_id;
+    sums->first_ids += (event->flags & EVENT_HAS_FIRST) != 0 ? data->first_id : 0;
+    sums->prev_ids += (event->flags & EVENT_HAS_PREV) != 0 ? (uint64_t)data->prev_id : 0;
     sums->times_ms += (uint64_t)data->exch_wall_ns / NS_PER_MS;
-    sums->bids_e8 += (uint64_t)data->bid_e8;
-    sums->asks_e8 += (uint64_t)data->ask_e8;
+    const bool is_set = (event->flags & EVENT_SETS_LEVEL) != 0;
+    sums->bids_e8 += is_set ? 0 : (uint64_t)data->bid_e8;
+    sums->asks_e8 += is_set ? 0 : (uint64_t)data->ask_e8;
+    sums->set_bids_e8 += is_set ? (uint64_t)data->bid_e8 : 0;
+    sums->set_asks_e8 += is_set ? (uint64_t)data->ask_e8 : 0;
     sums->empty += (event->flags & EVENT_EMPTY) != 0;
     sums->snapshots += (event->flags & EVENT_SNAPSHOT) != 0;
 }
