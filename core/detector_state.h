@@ -111,8 +111,8 @@ struct leg {
     uint32_t behind_count; /* samples in a row behind what its connection had delivered, and ... */
     uint64_t behind_since_ns; /* ... since when, */
     uint64_t behind_ns;       /* ... and the last of them */
-    uint64_t first_ns; /* first data of this life; 0 = none yet */
-    uint32_t side;     /* of its book; SIDE_NONE */
+    uint64_t first_ns;        /* first data of this life; 0 = none yet */
+    uint32_t side;            /* of its book; SIDE_NONE */
     uint32_t next_of_side;
     struct best best; /* as it last showed it, where it owes every change of it */
     struct debt debts[DEBTS];
