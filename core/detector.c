@@ -378,6 +378,7 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_ENGINE_ECHO:
     case EVENT_ENGINE_ORDER:
     case EVENT_ENGINE_GATE:
+    case EVENT_ENGINE_KEY:
     case EVENT_ENGINE_LOOKED:
     case EVENT_ENGINE_LEFT:
     case EVENT_GATE_ADVICE:

@@ -131,6 +131,42 @@ static void slots_clear(struct detector *detector, struct engine *engine, uint64
     }
 }
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static void report_add(struct key_report *report, const struct engine *engine, uint32_t stream)
+{
+    for (uint32_t i = 0; i < engine->slot_count; i++) {
+        const struct engine_slot *slot = &engine->slots[i];
+        if (slot->kind != FLATLINE_ENGINE_KEY || slot->stream != stream) {
+            continue;
+        }
+        if (slot->words[0] > report->extended_ns) {
+            report->extended_ns = slot->words[0];
+            report->failures = slot->words[1];
+            report->fingerprint = slot->words[2];
+        }
+        report->proven_ns =
+            engine->up ? engine_later_ns(report->proven_ns, slot->words[3]) : report->proven_ns;
+    }
+}
+
+/* All engines' word on the accounts that this one speaks of. */
+static void keys_judge(struct detector *detector, const struct engine *engine, uint64_t at_ns)
+{
+    for (uint32_t i = 0; i < engine->slot_count; i++) {
+        const uint32_t stream = engine->slots[i].stream;
+        if (engine->slots[i].kind != FLATLINE_ENGINE_KEY || stream >= detector->stream_count ||
+            !detector->streams[stream].traits.key_of_engine) {
+            continue;
+        }
+        struct key_report report = {0};
+        for (uint32_t k = 0; k < detector->engines->count; k++) {
+            report_add(&report, &detector->engines->all[k], stream);
+        }
+        user_reported(detector, &detector->streams[stream], &report, at_ns);
+    }
+}
+
 /* ---- GONE ------------------------------------------------------------------------------------ */
 
 /* The whole engine explains its slots: their faults end with it. */
@@ -145,6 +181,7 @@ static void engine_gone(struct detector *detector, struct engine *engine, uint64
     fault_raise(detector, &engine->gone, &fault);
     slots_clear(detector, engine, at_ns);
     engine->up = false;
+    keys_judge(detector, engine, at_ns);
 }
 
 static void engine_forget(struct detector *detector, struct engine *engine, uint64_t at_ns)
@@ -152,6 +189,7 @@ static void engine_forget(struct detector *detector, struct engine *engine, uint
     slots_clear(detector, engine, at_ns);
     fault_clear(detector, &engine->gone, at_ns);
     engine->up = false;
+    keys_judge(detector, engine, at_ns);
 }
 
 /* ---- STALLED --------------------------------------------------------------------------------- */
@@ -276,6 +314,7 @@ static void engine_looked(struct detector *detector,
     for (uint32_t i = 0; i < engine->slot_count; i++) {
         slot_judge(detector, engine, &engine->slots[i], at_ns);
     }
+    keys_judge(detector, engine, at_ns);
 }
 
 /* ---- what comes in --------------------------------------------------------------------------- */

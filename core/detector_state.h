@@ -190,7 +190,8 @@ struct stream {
     struct due_id due;
     struct key_lease key; /* account streams */
     uint64_t key_due_ns;
-    struct silence *silence; /* NULL: its silence is not learned */
+    uint64_t key_failures_before; /* of an engine's count, when it last extended */
+    struct silence *silence;      /* NULL: its silence is not learned */
     uint64_t open;
     struct fault faults[STREAM_FAULTS];
 };
@@ -401,6 +402,19 @@ void user_event(struct detector *detector,
 void user_pong(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void user_socket(struct detector *detector, struct stream *stream);
 void user_key_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+
+/* What engines report of an account's key; 0 = nothing. */
+struct key_report {
+    uint64_t extended_ns; /* the newest */
+    uint64_t failures;    /* of who extended last, since it began */
+    uint64_t fingerprint;
+    uint64_t proven_ns; /* the newest of an engine that lives */
+};
+
+void user_reported(struct detector *detector,
+                   struct stream *stream,
+                   const struct key_report *report,
+                   uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
 
 /* detector_venue.c */

@@ -103,17 +103,21 @@ static void key_due_set(struct detector *detector, struct stream *stream, uint64
     }
 }
 
-static void
-key_extended(struct detector *detector, struct stream *stream, uint64_t fingerprint, uint64_t at_ns)
+static void key_extended(struct detector *detector,
+                         struct stream *stream,
+                         uint64_t fingerprint,
+                         uint64_t extended_ns,
+                         uint64_t at_ns)
 {
     const struct detector_policy *policy = &detector->policy;
-    key_lease_extended(&stream->key, fingerprint, at_ns);
+    key_lease_extended(&stream->key, fingerprint, extended_ns);
     fault_clear(detector, &stream->faults[STREAM_KEY_EXPIRING], at_ns);
     fault_clear(detector, &stream->faults[STREAM_KEY_EXPIRED], at_ns);
     fault_clear(detector, &stream->faults[STREAM_KEY_UNKNOWN], at_ns);
     const bool warns = policy->key_expiring_ns < policy->key_life_ns;
-    key_due_set(
-        detector, stream, at_ns + policy->key_life_ns - (warns ? policy->key_expiring_ns : 0));
+    key_due_set(detector,
+                stream,
+                extended_ns + policy->key_life_ns - (warns ? policy->key_expiring_ns : 0));
     user_extend_lease(detector, stream, at_ns);
 }
 
@@ -184,13 +188,55 @@ void user_key_apply(struct detector *detector, const struct event *event, uint64
     }
     stream_changed(detector, stream);
     if (event->kind == EVENT_KEY_EXTENDED) {
-        key_extended(detector, stream, event->note.value, at_ns);
+        key_extended(detector, stream, event->note.value, at_ns, at_ns);
     } else if (event->kind == EVENT_KEY_EXTEND_FAILED) {
         key_extend_failed(detector, stream);
     } else if (event->kind == EVENT_KEY_UNKNOWN) {
         key_unknown(detector, stream, event, at_ns);
     } else if (is_this_key(stream, event->note.value)) {
         key_expired(detector, stream, true, at_ns);
+    }
+}
+
+/* ---- by an engine's word --------------------------------------------------------------------- */
+
+/* Nobody who lives reports: the socket that stood for the account is gone. */
+static void report_ends(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    if (stream->key.proof_ns != 0) {
+        key_lease_socket(&stream->key, 0);
+        lease_revoke(detector, stream, FLATLINE_FAULT_ENGINE_GONE, at_ns);
+    }
+}
+
+/* The key is the account's, so anybody's extend counts; its socket is an engine's, so a proof counts
+ * while the engine lives. A proof older than this key is of a socket with another one. */
+void user_reported(struct detector *detector,
+                   struct stream *stream,
+                   const struct key_report *report,
+                   uint64_t at_ns)
+{
+    if (!stream->view.unproven) {
+        stream->view.unproven = true; /* the witness itself has seen nothing */
+        stream_changed(detector, stream);
+    }
+    if (report->extended_ns > stream->key.extended_ns) {
+        stream->key_failures_before = report->failures;
+        key_extended(detector, stream, report->fingerprint, report->extended_ns, at_ns);
+    }
+    if (report->failures > stream->key_failures_before + stream->key.failures) {
+        stream->key.failures = report->failures - stream->key_failures_before - 1U;
+        key_extend_failed(detector, stream);
+    }
+    if (report->proven_ns == 0) {
+        report_ends(detector, stream, at_ns);
+        return;
+    }
+    if (report->proven_ns != stream->key.proof_ns) {
+        key_lease_socket(&stream->key, report->proven_ns);
+        key_lease_proof(&stream->key, report->proven_ns, false);
+        lease_unhold(detector, stream, FLATLINE_FAULT_ENGINE_GONE);
+        user_extend_lease(detector, stream, at_ns);
     }
 }
 

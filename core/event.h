@@ -74,6 +74,7 @@ enum event_kind {
     EVENT_ENGINE_ECHO,   /* word, more: last id, when it was received */
     EVENT_ENGINE_ORDER,  /* code = place of the pair; word, more: sent, seen */
     EVENT_ENGINE_GATE,   /* word, more: quoting, seen closed, pulled, seen open */
+    EVENT_ENGINE_KEY,    /* word, more: extended, failures, fingerprint, proven */
     /* Everything above is what a look begun at recv_mono_ns has read: no verdict on the engine past
      * it. code = enum flatline_engine_life, word = goodbye, more = pid, when all of it was read */
     EVENT_ENGINE_LOOKED,

@@ -64,7 +64,8 @@ struct stream_traits {
     bool silent_off;          /* neither */
     /* a gate with quiet_hold has the lease end this much earlier, at most */
     uint64_t quiet_ahead_ns;
-    bool observed; /* in no automatic gate */
+    bool observed;      /* in no automatic gate */
+    bool key_of_engine; /* an account's: leased on what engines report of its key */
 };
 
 #endif

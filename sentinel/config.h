@@ -70,9 +70,13 @@ struct config_venue {
     uint64_t max_age_ns;       /* make-before-break at this age: 23 h; OKX 0 = never */
 };
 
+/* Who keeps the account's listenKey: we ourselves, or an engine that reports its extends. */
+enum config_key { CONFIG_KEY_OWN, CONFIG_KEY_OF_ENGINE };
+
 struct config_user_data {
     bool used;
     char account[32];
+    int key;            /* enum config_key */
     char *api_key_file; /* 0600, checked at load; or NULL and api_key_env */
     char *api_key_env;
     uint64_t extend_interval_ns; /* PUT as proof, 2 min */

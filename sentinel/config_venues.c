@@ -268,8 +268,16 @@ static void read_key_env(struct reading *reading,
     text_store(reading, value, text, &data->api_key_env);
 }
 
+static const char *const key_words[] = {
+    [CONFIG_KEY_OWN] = "own", [CONFIG_KEY_OF_ENGINE] = "engine", [CONFIG_KEY_OF_ENGINE + 1] = NULL};
+
 static const struct field account_fields[] = {
     {.key = "account", .read = read_account, .example = "main"},
+    {.key = "key",
+     .read = read_word,
+     .offset = offsetof(struct config_user_data, key),
+     .words = key_words,
+     .example = "engine"},
     {.key = "api_key_file", .read = read_key_file, .example = "/etc/flatline/usdm.key"},
     {.key = "api_key_env", .read = read_key_env, .example = "FLATLINE_USDM_KEY"},
     {.key = "extend_interval",
@@ -281,6 +289,28 @@ static const struct field account_fields[] = {
     {.key = NULL},
 };
 
+/* An engine that keeps the key leaves us nothing to extend. */
+static void engine_key_check(struct reading *reading, const struct node *map)
+{
+    static const char *const ours[] = {"api_key_file", "api_key_env", "extend_interval"};
+    for (size_t i = 0; i < ARRAY_COUNT(ours); i++) {
+        const struct node *node = node_find(map, ours[i]);
+        if (node != NULL) {
+            problem_add(
+                reading->problems,
+                node->key_mark,
+                "%s with key: engine: the engine keeps and extends the key; remove this line",
+                ours[i]);
+        }
+    }
+    if (reading->config->stream_count == 0) {
+        problem_add(
+            reading->problems,
+            map->mark,
+            "key: engine and no streams: there is nothing to connect to; write streams: [...]");
+    }
+}
+
 /* Exactly one road to the key. */
 static void key_roads_check(struct reading *reading, const struct node *map)
 {
@@ -291,9 +321,11 @@ static void key_roads_check(struct reading *reading, const struct node *map)
                     node_find(map, "api_key_env")->key_mark,
                     "api_key_file and api_key_env at once; write one of them");
     } else if (!has_file && !has_env) {
-        problem_add(reading->problems,
-                    map->mark,
-                    "no API key; write api_key_file: FILE (mode 0600) or api_key_env: VARIABLE");
+        problem_add(
+            reading->problems,
+            map->mark,
+            "no API key; write api_key_file: FILE (mode 0600) or api_key_env: VARIABLE, or key: "
+            "engine where an engine reports its own extends");
     }
 }
 
@@ -317,7 +349,8 @@ static void user_stream_append(struct reading *reading, const struct node *map)
     reading->notes[index].mark = map->mark;
     config->user_data.used = true;
     config->user_data.stream = index;
-    config->venues[venue].used = true;
+    stream->traits.key_of_engine = config->user_data.key == CONFIG_KEY_OF_ENGINE;
+    config->venues[venue].used |= !stream->traits.key_of_engine;
 }
 
 static void read_usdm_account(struct reading *reading,
@@ -328,7 +361,11 @@ static void read_usdm_account(struct reading *reading,
     struct config *config = base;
     section_read(reading, field->key, account_fields, value, &config->user_data);
     if (value->kind == NODE_MAP) {
-        key_roads_check(reading, value);
+        if (config->user_data.key == CONFIG_KEY_OF_ENGINE) {
+            engine_key_check(reading, value);
+        } else {
+            key_roads_check(reading, value);
+        }
         user_stream_append(reading, value);
     }
 }

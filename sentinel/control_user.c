@@ -65,7 +65,7 @@ int user_init(struct control *control, char *error_text, size_t error_text_bytes
 {
     const struct config_user_data *user = &control->setup.config->user_data;
     listen_key_init(&control->key, user->extend_interval_ns);
-    if (!user->used) {
+    if (!user->used || user->key == CONFIG_KEY_OF_ENGINE) {
         return 0;
     }
     const int result = key_read(user, control->api_key, sizeof(control->api_key));
@@ -145,7 +145,8 @@ static void on_key(void *user, const struct rest_answer *answer)
 
 void user_step(struct control *control, uint64_t now_mono_ns)
 {
-    if (!control->setup.config->user_data.used) {
+    const struct config_user_data *user = &control->setup.config->user_data;
+    if (!user->used || user->key == CONFIG_KEY_OF_ENGINE) {
         return;
     }
     const enum listen_key_ask ask = listen_key_due(&control->key, now_mono_ns);

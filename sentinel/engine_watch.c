@@ -294,6 +294,17 @@ static void gate_look(const struct look *look, struct told *told, const void *re
     words_tell(look, told, EVENT_ENGINE_GATE, words);
 }
 
+static void key_look(const struct look *look, struct told *told, const void *record)
+{
+    const struct flatline_engine_key *key = record;
+    const uint64_t words[4] = {
+        sane_time(look->watch, key->extended_mono_ns, told->words[0], look->read_ns),
+        key->failures,
+        key->fingerprint,
+        sane_time(look->watch, key->proven_mono_ns, told->words[3], look->read_ns)};
+    words_tell(look, told, EVENT_ENGINE_KEY, words);
+}
+
 static void orders_look(const struct look *look, struct told *told, const void *record)
 {
     const struct flatline_engine_orders *orders = record;
@@ -332,6 +343,8 @@ static void told_look(const struct look *look, struct told *told)
         echo_look(look, told, slot.record);
     } else if (slot.kind == FLATLINE_ENGINE_GATE) {
         gate_look(look, told, slot.record);
+    } else if (slot.kind == FLATLINE_ENGINE_KEY) {
+        key_look(look, told, slot.record);
     } else if (slot.kind == FLATLINE_ENGINE_ORDERS) {
         orders_look(look, told, slot.record);
     }

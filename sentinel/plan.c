@@ -140,6 +140,9 @@ int plan_create(const struct config *config,
     plan->lines = calloc(2U * config->stream_count, sizeof(*plan->lines));
     int result = plan->lines != NULL ? 0 : -ENOMEM;
     for (uint32_t i = 0; result == 0 && i < config->stream_count; i++) {
+        if (config->streams[i].traits.key_of_engine) {
+            continue; /* without the key there is no socket of ours: engines report */
+        }
         struct plan_line *line = line_for(plan, config, &config->streams[i]);
         if (line == NULL) {
             result = -ENOMEM;

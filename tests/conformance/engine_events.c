@@ -22,6 +22,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {[EVENT_ENGINE_UP] = "up
                                                          [EVENT_ENGINE_ECHO] = "echo",
                                                          [EVENT_ENGINE_ORDER] = "order",
                                                          [EVENT_ENGINE_GATE] = "gate",
+                                                         [EVENT_ENGINE_KEY] = "key",
                                                          [EVENT_ENGINE_LOOKED] = "looked",
                                                          [EVENT_ENGINE_LEFT] = "left"};
 

@@ -224,7 +224,40 @@ def advice_is_acknowledged_engine_by_engine(bin_dir, keep):
     return complaints
 
 
+def a_key_kept_by_an_engine_is_leased_on_its_word(bin_dir, keep):
+    """key: engine, without an API key: closed until key and proof are reported, counted down, revoked when the engine leaves."""
+    complaints = []
+    more = f"user_data:\n  {USDM}: {{account: main, key: engine}}\ndetect: {{key_life: 6s, key_expiring: 3s}}\n"
+
+    def user(lab):
+        return next(s for s in lab.status()["streams"] if s["stream"] == USER)
+
+    with Lab(bin_dir, keep) as lab:
+        watch = start(lab, more=more)
+        if user(lab)["why"] != "UNKNOWN":
+            complaints.append(f"before any engine: {user(lab)}")
+        with Puppet(lab, "mm1", USER, "quote") as puppet:
+            since_ns = time.monotonic_ns()
+            puppet.tell("key")
+            time.sleep(0.6)
+            if user(lab)["fresh"]:
+                complaints.append("a key alone opens it")
+            puppet.tell("prove")
+            lab.wait_until(lambda: user(lab)["fresh"], "key and proof open it")
+            for kind in ("KEY_EXPIRING", "KEY_EXPIRED"):
+                if watch.wait(is_fault(kind), since_ns, 10) is None:
+                    complaints.append(f"no {kind}")
+            if user(lab)["fresh"]:
+                complaints.append("fresh with a dead key")
+            puppet.tell("key")
+            puppet.tell("prove")
+            lab.wait_until(lambda: user(lab)["fresh"], "a new extend opens it again")
+        lab.wait_until(lambda: user(lab)["why"] == "REVOKED", "it closes when the engine leaves")
+    return complaints
+
+
 SCENARIOS = (
+    a_key_kept_by_an_engine_is_leased_on_its_word,
     an_engine_that_falls_behind_is_found_and_its_own_gate_closes,
     quotes_that_outlive_the_gate_are_found_whatever_closed_it,
     reports_that_do_not_come_are_overdue,

@@ -395,6 +395,17 @@ static void a_venue_may_have_twins_and_two_is_all(void **state)
     assert_non_null(strstr(text, "write 1 to 2"));
 }
 
+static void a_key_kept_by_an_engine_needs_none_of_ours(void **state)
+{
+    struct config *config = parse_good("streams: [binance-usdm/BTCUSDT/bookTicker]\n"
+                                       "user_data: {binance-usdm: {account: mm1, key: engine}}\n");
+    (void)state;
+    assert_true(config->user_data.used);
+    assert_int_equal(config->user_data.key, CONFIG_KEY_OF_ENGINE);
+    assert_true(config->streams[config->user_data.stream].traits.key_of_engine);
+    config_free(config);
+}
+
 static void impatient_gate_shortens_the_lease(void **state)
 {
     struct config *config = parse_good("streams: [okx/BTC-USDT/books]\n"
@@ -665,6 +676,7 @@ int main(void)
         cmocka_unit_test(a_gate_may_require_what_the_engine_itself_has),
         cmocka_unit_test(quiet_hold_is_looked_at_as_early_as_its_strictest_gate_needs),
         cmocka_unit_test(a_venue_may_have_twins_and_two_is_all),
+        cmocka_unit_test(a_key_kept_by_an_engine_needs_none_of_ours),
         cmocka_unit_test(impatient_gate_shortens_the_lease),
         cmocka_unit_test(instruments_get_a_gate_of_books_and_best_prices),
         cmocka_unit_test(only_observed_streams_make_no_gate),
