@@ -52,9 +52,9 @@ static bool deadlines_create(struct deadlines *deadlines, uint32_t count)
 static bool arrays_create(struct detector *detector)
 {
     const struct detector_limits *limits = &detector->limits;
-    /* one apply or tick may revoke or lapse every stream once, beside what a batch of verdicts
-     * says */
-    detector->outbox_size = 2U * limits->streams_max + limits->legs_max + OUTBOX_SPARE;
+    /* one apply or tick may revoke or lapse every stream once, and tell or explain every stream and
+     * leg once, beside what a batch of verdicts says */
+    detector->outbox_size = 3U * limits->streams_max + 2U * limits->legs_max + OUTBOX_SPARE;
     detector->streams = calloc(limits->streams_max + 1U, sizeof(*detector->streams));
     detector->carriers = calloc(limits->connections_max + 1U, sizeof(*detector->carriers));
     detector->legs = calloc(limits->legs_max + 1U, sizeof(*detector->legs));
@@ -73,7 +73,9 @@ static bool arrays_create(struct detector *detector)
            detector->outbox != NULL && detector->changed != NULL &&
            deadlines_create(&detector->lapses, limits->streams_max) &&
            deadlines_create(&detector->silence, limits->streams_max) &&
+           deadlines_create(&detector->carrier_silence, limits->connections_max) &&
            deadlines_create(&detector->due_ids, limits->streams_max) &&
+           deadlines_create(&detector->witnesses, limits->streams_max) &&
            deadlines_create(&detector->quiets, limits->streams_max) &&
            deadlines_create(&detector->starts, limits->legs_max) && silence_create(detector) &&
            deadlines_create(&detector->debts, limits->legs_max * DEBTS) &&
@@ -121,7 +123,9 @@ void detector_destroy(struct detector *detector)
     free(detector->silences);
     free(detector->lapses.at_ns);
     free(detector->silence.at_ns);
+    free(detector->carrier_silence.at_ns);
     free(detector->due_ids.at_ns);
+    free(detector->witnesses.at_ns);
     free(detector->quiets.at_ns);
     free(detector->starts.at_ns);
     free(detector->debts.at_ns);
@@ -158,6 +162,7 @@ int detector_add_connection(struct detector *detector, enum flatline_venue venue
     carrier->first_data_due_ns = DEADLINE_NEVER;
     carrier->acks_due_ns = DEADLINE_NEVER;
     carrier->notice_due_ns = DEADLINE_NEVER;
+    carrier->narrow_due_ns = DEADLINE_NEVER;
     return (int)detector->carrier_count++;
 }
 
@@ -206,6 +211,9 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
     owner->view.legs += carrier->is_spare ? 0U : 1U;
     carrier->first_leg = index;
     carrier->leg_count++;
+    if (carrier->leg_count == 2) {
+        carrier_silence_add(detector, carrier); /* one stream alone is judged as such */
+    }
     debt_leg_added(detector, &detector->legs[index]);
     legs_up_count(detector, owner);
     stream_changed(detector, owner);
@@ -352,6 +360,9 @@ void detector_apply(struct detector *detector, const struct event *event)
     case EVENT_SERVER_TIME:
     case EVENT_TIME_UNREACHABLE:
         venue_apply(detector, event, at_ns);
+        break;
+    case EVENT_REST_BOOK:
+        witness_apply(detector, event, at_ns);
         break;
     case EVENT_VENUE_STATUS:
         venue_status_apply(detector, event, at_ns);

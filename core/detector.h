@@ -179,9 +179,11 @@ struct stream_view {
     uint64_t lapsed_since_ns; /* 0 = not lapsed */
     /* a silence this long would be SILENT now; 0 = none would, or not yet */
     uint64_t silence_provable_ns;
-    uint64_t open_faults; /* 1 << kind */
-    uint32_t legs;        /* meant to be up */
-    uint32_t legs_up;     /* one more while a successor takes over */
+    uint64_t open_faults;   /* 1 << kind */
+    uint64_t rest_seen_ns;  /* when REST last told of its book; 0 = was not asked */
+    uint64_t rest_moved_ns; /* and when it last told of a change */
+    uint32_t legs;          /* meant to be up */
+    uint32_t legs_up;       /* one more while a successor takes over */
     bool ever_leased;
     /* account streams: no event yet on this socket; the lease rests on key and pong alone */
     bool unproven;
@@ -220,6 +222,7 @@ struct detector_totals {
     /* data events of an unknown stream or leg: counted, and nothing else */
     uint64_t strays;
     uint64_t stalls;
+    uint64_t explained;         /* faults that a larger one explains: not told */
     uint64_t unanchored_venues; /* bits, 1 << venue */
 };
 struct detector_totals detector_totals(const struct detector *detector);

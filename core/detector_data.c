@@ -76,6 +76,7 @@ static void progress_found(struct detector *detector, const struct arrival *a, u
     if (LIKELY(leg->open == 0)) {
         return;
     }
+    witness_leg_speaks(detector, leg, a->recv_ns);
     const bool is_chained = a->verdict == SEQUENCE_NEXT || a->verdict == SEQUENCE_RESET;
     if (is_chained) {
         fault_clear(detector, &leg->faults[LEG_GAP], a->recv_ns);
@@ -324,6 +325,7 @@ static void arrive(struct detector *detector, struct arrival *a)
         return;
     }
     lease_settle(detector, stream, a->recv_ns);
+    carrier_silence_settle(detector, a->carrier, a->recv_ns);
     silence_settle(detector, stream, a->recv_ns);
     start_settle(detector, leg, a->carrier, a->recv_ns);
     if (leg->last_recv_ns != 0) {
@@ -364,6 +366,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     }
     sequence_apply(detector, &a);
     if (recv_ns != 0) {
+        carrier_silence_end(detector, a.carrier, recv_ns);
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         timing_apply(detector, &a);
         debt_apply(detector, &a);

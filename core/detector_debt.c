@@ -143,6 +143,7 @@ overdue_end(struct detector *detector, struct leg *leg, struct debt *debt, uint6
         debt->overdue = false;
         if (!leg->debts[DEBT_BOOK].overdue && !leg->debts[DEBT_TWIN].overdue) {
             fault_clear(detector, &leg->faults[LEG_MUTE], at_ns);
+            blame_leg_speaks(detector, leg, at_ns);
         }
     }
 }
@@ -344,6 +345,7 @@ static void carrier_speaks(struct detector *detector, struct carrier *carrier, u
         debt_end(detector, leg, DEBT_TWIN, at_ns);
         leg->best = (struct best){0};
     }
+    blame_carrier_speaks(detector, carrier, at_ns);
 }
 
 /* Has the leg come forward with this frame? */
@@ -398,7 +400,6 @@ bool leg_has_twin(const struct detector *detector, const struct leg *own)
 /* A connection begins or ends a life: nothing is owed over it. */
 void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
-    fault_clear(detector, &carrier->faults[CARRIER_MUTE], at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct leg *leg = &detector->legs[at];
@@ -418,6 +419,7 @@ void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
     carrier->debts_from_ns = 0;
     carrier->twins_from_ns = 0;
     carrier->lags = (struct lag_window){0};
+    blame_carrier_forgive(detector, carrier, at_ns);
 }
 
 /* The ids of a stream began anew: what was shown before is no measure. */

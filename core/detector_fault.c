@@ -40,7 +40,8 @@ static uint64_t kinds_open(const struct fault *faults, uint32_t count)
 {
     uint64_t open = 0;
     for (uint32_t i = 0; i < count; i++) {
-        open |= faults[i].id != 0 ? KIND_BIT(faults[i].kind) : 0;
+        const bool acts = faults[i].id != 0 && !faults[i].is_summary;
+        open |= acts ? KIND_BIT(faults[i].kind) : 0;
     }
     return open;
 }
@@ -157,23 +158,44 @@ static void streams_visit(struct detector *detector, const struct fault *fault, 
 void fault_raise(struct detector *detector, struct fault *fault, const struct fault *what)
 {
     if (fault->id != 0) {
-        fault->count++;
         memcpy(fault->evidence, what->evidence, sizeof(fault->evidence));
-        fault_tell(detector, fault, FINDING_UPDATE, 0);
+        fault_repeat(detector, fault);
         return;
     }
     *fault = *what;
     fault->id = ++detector->fault_serial;
     fault->count = 1;
-    open_recount(detector, fault);
-    fault_tell(detector, fault, FINDING_FAULT, 0);
-    streams_visit(detector, fault, stream_opened);
+    fault->explained = blame_explains(detector, fault);
+    detector->totals.explained += fault->explained;
+    if (!fault->explained) {
+        fault_tell(detector, fault, FINDING_FAULT, 0);
+    }
+    if (!fault->is_summary) {
+        open_recount(detector, fault);
+        streams_visit(detector, fault, stream_opened);
+    }
 }
 
 void fault_repeat(struct detector *detector, struct fault *fault)
 {
     fault->count++;
-    fault_tell(detector, fault, FINDING_UPDATE, 0);
+    if (!fault->explained) {
+        fault_tell(detector, fault, FINDING_UPDATE, 0);
+    }
+}
+
+/* What explains it has come: people hear no more of it. Or has gone: now they do. */
+void fault_retell(struct detector *detector, struct fault *fault, uint64_t at_ns)
+{
+    if (fault->id == 0 || fault->explained == blame_explains(detector, fault)) {
+        return;
+    }
+    fault->explained = !fault->explained;
+    detector->totals.explained += fault->explained;
+    fault_tell(detector,
+               fault,
+               fault->explained ? FINDING_CLEAR : FINDING_FAULT,
+               fault->explained ? at_ns : 0);
 }
 
 void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns)
@@ -181,8 +203,12 @@ void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns)
     if (fault->id == 0) {
         return;
     }
-    fault_tell(detector, fault, FINDING_CLEAR, at_ns);
+    if (!fault->explained) {
+        fault_tell(detector, fault, FINDING_CLEAR, at_ns);
+    }
     fault->id = 0;
-    open_recount(detector, fault);
-    streams_visit(detector, fault, stream_cleared);
+    if (!fault->is_summary) {
+        open_recount(detector, fault);
+        streams_visit(detector, fault, stream_cleared);
+    }
 }

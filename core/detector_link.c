@@ -75,6 +75,7 @@ static void carrier_restart(struct detector *detector,
                             uint64_t at_ns)
 {
     debts_forgive(detector, carrier, at_ns);
+    carrier_silence_restart(detector, carrier, 0);
     carrier->state = state;
     carrier->excess_ns = 0;
     memset(carrier->signs, 0, sizeof(carrier->signs));
@@ -365,6 +366,7 @@ void carrier_timeouts(struct detector *detector, struct carrier *carrier, uint64
     if (carrier->stall_pending) {
         return;
     }
+    blame_timeout(detector, carrier, limit_ns);
     if (carrier->first_data_due_ns <= limit_ns) {
         carrier_never_started(detector, carrier, carrier->first_data_due_ns);
     }

@@ -55,6 +55,7 @@ leg_mute(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64
         struct fault mute = mute_finding(detector, leg, kind, at_ns);
         (void)snprintf(mute.text, sizeof(mute.text), "%s", words[witness_of(detector, leg, kind)]);
         fault_raise(detector, fault, &mute);
+        blame_leg_mute(detector, leg, at_ns);
     }
 }
 
@@ -104,10 +105,7 @@ static void carrier_mute(struct detector *detector,
                    standing->owing,
                    standing->judged);
     fault_raise(detector, &carrier->faults[CARRIER_MUTE], &mute);
-    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
-         at = detector->legs[at].next_of_carrier) {
-        fault_clear(detector, &detector->legs[at].faults[LEG_MUTE], at_ns);
-    }
+    blame_carrier_silent(detector, carrier, at_ns);
 }
 
 /* A leg owes what its twin has shown. Where its connection has delivered nothing at all lately, the

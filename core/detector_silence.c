@@ -2,7 +2,7 @@
  *
  * detector_silence.c - silence too long for its stream: SILENT. How long that is was learned from
  * the stream itself within a budget of false alarms (core/silence.h), or is fixed for it by
- * silent_after. Timers are the metronomes' and accounts may be quiet for days: neither is learned.
+ * silent_after. All streams of a connection together are judged in the same way. Timers are the metronomes' and accounts may be quiet for days: neither is learned.
  *
  * Nothing is learned from a gap that a fault explains, that our own stall overlaps, or behind which
  * an id is missing.
@@ -10,6 +10,9 @@
 #include "core/detector_state.h"
 
 #include <stdlib.h>
+
+/* Many streams together may come as regularly as their batches; no network is as regular. */
+#define CARRIER_LEAST_NS NS_PER_S
 
 /* While one of these stands, how frames come says nothing of the market. */
 #define KINDS_SUSPECT                                                                              \
@@ -27,7 +30,9 @@ bool silence_create(struct detector *detector)
     if (detector->policy.silent_every_ns == 0) {
         return true;
     }
-    detector->silences = calloc(detector->limits.streams_max + 1U, sizeof(*detector->silences));
+    const struct detector_limits *limits = &detector->limits;
+    detector->silences = calloc((size_t)limits->streams_max + limits->connections_max + 1U,
+                                sizeof(*detector->silences));
     return detector->silences != NULL;
 }
 
@@ -121,8 +126,8 @@ static void silence_found(struct detector *detector, struct stream *stream, uint
     struct fault silent = {
         .kind = FLATLINE_FAULT_SILENT,
         .scope = FLATLINE_SCOPE_STREAM,
-        .blame = FLATLINE_SCOPE_STREAM,
-        .confidence = 50, /* quiet markets are legal */
+        .blame = FLATLINE_SCOPE_UNKNOWN, /* quiet markets are legal */
+        .confidence = 50,
         .stream = stream_index(detector, stream),
         .connection = EVENT_NO_CONNECTION,
         .onset_ns = stream->view.last_recv_ns,
@@ -180,4 +185,134 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
         limit_show(detector, stream);
     }
     silence_arm(detector, stream, at_ns);
+}
+
+/* ---- all streams of a connection together ---------------------------------------------------- */
+
+void carrier_silence_add(struct detector *detector, struct carrier *carrier)
+{
+    if (detector->silences != NULL) {
+        carrier->silence =
+            &detector->silences[detector->limits.streams_max + carrier_index(detector, carrier)];
+        if (!carrier->is_spare) { /* which shares with the one it succeeds */
+            budget_divide(detector);
+        }
+    }
+}
+
+/* 0: nothing is provable yet. */
+static uint64_t carrier_limit_ns(const struct carrier *carrier)
+{
+    const uint64_t learned_ns = carrier->silence->limit_ns;
+    return learned_ns != 0 && learned_ns < CARRIER_LEAST_NS ? CARRIER_LEAST_NS : learned_ns;
+}
+
+static void
+carrier_silence_arm(struct detector *detector, struct carrier *carrier, uint64_t from_ns)
+{
+    const uint64_t limit_ns = carrier_limit_ns(carrier);
+    deadlines_set(&detector->carrier_silence,
+                  carrier_index(detector, carrier),
+                  from_ns != 0 && limit_ns != 0 ? from_ns + limit_ns : DEADLINE_NEVER);
+}
+
+/* A successor carries what the connection before it carried, and knows what that one learned. */
+static void carrier_inherit(struct detector *detector, struct carrier *carrier)
+{
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        const struct carrier *other = &detector->carriers[i];
+        if (other != carrier && other->venue == carrier->venue && other->route == carrier->route &&
+            other->silence != NULL && other->silence->tail.total > carrier->silence->tail.total &&
+            other->first_leg != LEG_NONE && carrier->first_leg != LEG_NONE &&
+            detector->legs[other->first_leg].stream == detector->legs[carrier->first_leg].stream) {
+            (void)silence_recall(carrier->silence, &other->silence->tail);
+        }
+    }
+}
+
+void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns)
+{
+    if (carrier->silence != NULL) {
+        silence_forget(carrier->silence);
+        if (from_ns == 0) {
+            carrier_inherit(detector, carrier);
+        }
+        carrier_silence_arm(detector, carrier, from_ns);
+    }
+}
+
+static void
+carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    const struct silence_terms *terms = &detector->silence_terms;
+    struct fault silent = {.kind = FLATLINE_FAULT_SILENT,
+                           .scope = FLATLINE_SCOPE_CONNECTION,
+                           .stream = EVENT_NO_STREAM,
+                           .connection = (uint16_t)carrier_index(detector, carrier),
+                           .onset_ns = carrier->last_data_ns,
+                           .at_ns = at_ns,
+                           .evidence = {at_ns - carrier->last_data_ns,
+                                        carrier_limit_ns(carrier),
+                                        carrier->silence->mean_ns,
+                                        silence_one_in(carrier->silence, terms),
+                                        terms->every_ns,
+                                        carrier->silence->tail.observed_ns}};
+    deadlines_set(&detector->carrier_silence, carrier_index(detector, carrier), DEADLINE_NEVER);
+    if (carrier->faults[CARRIER_MUTE].id == 0) {
+        blame_of_carrier(detector, carrier, &silent);
+        fault_raise(detector, &carrier->faults[CARRIER_SILENT], &silent);
+        blame_carrier_silent(detector, carrier, at_ns);
+    }
+}
+
+void carrier_silence_settle(struct detector *detector, struct carrier *carrier, uint64_t until_ns)
+{
+    const uint64_t due_ns =
+        deadlines_get(&detector->carrier_silence, carrier_index(detector, carrier));
+    if (UNLIKELY(due_ns <= until_ns) && !carrier->stall_pending) {
+        carrier_silence_found(detector, carrier, due_ns);
+    }
+}
+
+uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0;
+         passed < most && deadlines_due(&detector->carrier_silence, now_ns, &at);) {
+        struct carrier *carrier = &detector->carriers[at - 1];
+        const uint64_t due_ns = deadlines_get(&detector->carrier_silence, at - 1);
+        if (due_ns <= carrier_drained_ns(carrier) && !carrier->stall_pending) {
+            carrier_silence_found(detector, carrier, due_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
+/* It speaks again: its streams have been silent for its sake, and are held to account from now. */
+static void carrier_silence_over(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        struct stream *stream = &detector->streams[detector->legs[at].stream];
+        if (stream->faults[STREAM_SILENT].explained) {
+            fault_clear(detector, &stream->faults[STREAM_SILENT], at_ns);
+            silence_restart(detector, stream, at_ns);
+        }
+    }
+    fault_clear(detector, &carrier->faults[CARRIER_SILENT], at_ns);
+    blame_carrier_speaks(detector, carrier, at_ns);
+}
+
+void carrier_silence_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    if (carrier->silence == NULL) {
+        return;
+    }
+    if (UNLIKELY(carrier->faults[CARRIER_SILENT].id != 0)) {
+        carrier_silence_over(detector, carrier, at_ns);
+    }
+    const bool learns = (carrier->open & KINDS_SUSPECT) == 0;
+    silence_arrive(carrier->silence, &detector->silence_terms, at_ns, learns);
+    carrier_silence_arm(detector, carrier, at_ns);
 }

@@ -20,12 +20,17 @@ void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t 
 {
     carrier->stall_pending = false;
     debts_restart(detector, carrier, drained_ns);
+    if (deadlines_get(&detector->carrier_silence, carrier_index(detector, carrier)) !=
+        DEADLINE_NEVER) {
+        carrier_silence_restart(detector, carrier, drained_ns);
+    }
     if (carrier->state == CARRIER_UP) {
         start_arm(detector, carrier, drained_ns);
     }
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct stream *stream = &detector->streams[detector->legs[at].stream];
+        witness_forget(detector, stream);
         if (deadlines_get(&detector->silence, detector->legs[at].stream) != DEADLINE_NEVER) {
             silence_restart(detector, stream, drained_ns);
         }

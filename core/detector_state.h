@@ -62,7 +62,9 @@ struct fault {
     uint8_t scope;
     uint8_t blame;
     uint8_t confidence;
-    bool drill; /* stands only because of a drill */
+    bool drill;      /* stands only because of a drill */
+    bool is_summary; /* tells what others under it have in common; they act, it does not */
+    bool explained;  /* by a larger one: it acts, and is not told */
     char text[EVENT_TEXT_BYTES];
 };
 
@@ -77,6 +79,8 @@ enum carrier_fault {
     CARRIER_HALF_OPEN,
     CARRIER_BACKLOG,
     CARRIER_MUTE,
+    CARRIER_SILENT,
+    CARRIER_CHANNEL, /* summary: all streams of one channel are mute */
     CARRIER_FAULTS
 };
 
@@ -151,6 +155,7 @@ struct carrier {
     uint64_t first_data_due_ns;
     uint64_t acks_due_ns;
     uint64_t notice_due_ns;
+    uint64_t narrow_due_ns; /* until when a channel's summary may explain what is still mute */
     uint32_t acks_expected;
     uint32_t acks;
     uint32_t first_leg;
@@ -159,6 +164,7 @@ struct carrier {
     bool
         is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;
+    uint8_t mute_channel;   /* stream_traits.channel of CARRIER_CHANNEL */
     bool stall_pending;     /* our stall is over, but no drained pass has been seen since */
     uint64_t last_data_ns;  /* of a frame on any of its legs, in this life */
     uint32_t debts_waiting; /* of its legs, for its next frame */
@@ -168,8 +174,18 @@ struct carrier {
     struct lag_split lag_split;
     struct cusum lag_cusum;
     struct lag_window lags;
+    struct silence *silence; /* of all its streams together; NULL: is not learned */
     uint64_t open;
     struct fault faults[CARRIER_FAULTS];
+};
+
+/* What REST has told of a stream's book. */
+struct rest_sight {
+    uint64_t levels;   /* of its last answer; 0 = none yet */
+    uint64_t asked_ns; /* and when it was asked */
+    uint64_t since_ns; /* no frame since then owes the change ... */
+    uint64_t moved_ns; /* ... that was seen then */
+    uint64_t id;
 };
 
 struct stream {
@@ -188,6 +204,7 @@ struct stream {
     bool halted; /* the venue says that its symbol does not trade */
     uint64_t allowance_ns;
     struct due_id due;
+    struct rest_sight rest;
     struct key_lease key; /* account streams */
     uint64_t key_due_ns;
     uint64_t key_failures_before; /* of an engine's count, when it last extended */
@@ -212,9 +229,11 @@ struct detector {
     uint32_t side_count;
     uint32_t twin_count;
 
-    struct deadlines lapses;  /* by stream: lease_until while it stands */
-    struct deadlines silence; /* by stream */
-    struct deadlines due_ids; /* by stream; wakes nobody */
+    struct deadlines lapses;          /* by stream: lease_until while it stands */
+    struct deadlines silence;         /* by stream */
+    struct deadlines carrier_silence; /* by connection */
+    struct deadlines due_ids;         /* by stream; wakes nobody */
+    struct deadlines witnesses;       /* by stream: REST has shown a change */
     struct deadlines quiets;  /* by stream: when to look whether it is quiet; wakes nobody */
     struct deadlines starts;  /* by leg */
     struct deadlines debts;   /* by leg, two each */
@@ -229,7 +248,10 @@ struct detector {
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;
     struct fault maintenance[DETECTOR_VENUES];
-    struct silence *silences; /* by stream; NULL: nothing is learned of silence */
+    struct fault venue_silent[DETECTOR_VENUES]; /* summary */
+    struct fault host_silent;                   /* summary */
+    struct silence
+        *silences; /* by stream, then by connection; NULL: nothing is learned of silence */
     struct silence_terms silence_terms;
     struct engines *engines; /* NULL: none are watched */
     struct sockets *sockets; /* NULL: none are looked at */
@@ -315,6 +337,7 @@ void lease_unhold(struct detector *detector, struct stream *stream, enum flatlin
 void fault_raise(struct detector *detector, struct fault *fault, const struct fault *what);
 void fault_repeat(struct detector *detector, struct fault *fault);
 void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns);
+void fault_retell(struct detector *detector, struct fault *fault, uint64_t at_ns);
 void text_copy(char to[EVENT_TEXT_BYTES], const char from[EVENT_TEXT_BYTES]);
 
 /* detector_link.c */
@@ -417,6 +440,26 @@ void user_reported(struct detector *detector,
                    uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
 
+/* detector_blame.c */
+bool blame_explains(const struct detector *detector, const struct fault *what);
+void blame_retell_stream(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void blame_retell_venue(struct detector *detector, enum flatline_venue venue, uint64_t at_ns);
+void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns);
+void blame_leg_speaks(struct detector *detector, const struct leg *leg, uint64_t at_ns);
+void blame_of_carrier(const struct detector *detector,
+                      const struct carrier *carrier,
+                      struct fault *silence);
+void blame_carrier_silent(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void blame_carrier_speaks(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void blame_carrier_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void blame_timeout(struct detector *detector, struct carrier *carrier, uint64_t limit_ns);
+
+/* detector_witness.c */
+void witness_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void witness_forget(struct detector *detector, struct stream *stream);
+void witness_leg_speaks(struct detector *detector, struct leg *leg, uint64_t at_ns);
+uint32_t witnesses_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+
 /* detector_venue.c */
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
@@ -458,6 +501,12 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
 /* Silence so far proves nothing, it counts again from from_ns; 0: from the next frame. */
 void silence_restart(struct detector *detector, struct stream *stream, uint64_t from_ns);
 uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+/* The same of all streams of a connection together. */
+void carrier_silence_add(struct detector *detector, struct carrier *carrier);
+void carrier_silence_settle(struct detector *detector, struct carrier *carrier, uint64_t until_ns);
+void carrier_silence_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
+uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 
 /* Up to when all of a stream is known, and whether its silence has begun anew since our stall. */
 struct reach {

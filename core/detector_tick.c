@@ -97,7 +97,7 @@ static uint32_t starts_pass(struct detector *detector, uint64_t now_ns, uint32_t
 
 static uint64_t carrier_due_ns(const struct carrier *carrier)
 {
-    return earlier_of(carrier->notice_due_ns,
+    return earlier_of(earlier_of(carrier->notice_due_ns, carrier->narrow_due_ns),
                       earlier_of(carrier->first_data_due_ns, carrier->acks_due_ns));
 }
 
@@ -146,7 +146,9 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
     }
     left -= starts_pass(detector, now_mono_ns, left);
     left -= debts_pass(detector, now_mono_ns, left);
+    left -= witnesses_pass(detector, now_mono_ns, left);
     left -= lapses_pass(detector, now_mono_ns, left);
+    left -= carrier_silences_pass(detector, now_mono_ns, left); /* before its streams, too */
     left -= silences_pass(detector, now_mono_ns, left);
     (void)detector_due_ids(detector, now_mono_ns);
     quiets_pass(detector, now_mono_ns);
@@ -156,8 +158,10 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
 uint64_t detector_next_deadline(const struct detector *detector)
 {
     uint64_t next_ns = earlier_of(detector->lapses.bound_ns, detector->silence.bound_ns);
+    next_ns = earlier_of(next_ns, detector->carrier_silence.bound_ns);
     next_ns = earlier_of(next_ns, detector->starts.bound_ns);
-    next_ns = earlier_of(next_ns, detector->debts.bound_ns);
+    next_ns =
+        earlier_of(next_ns, earlier_of(detector->debts.bound_ns, detector->witnesses.bound_ns));
     next_ns = earlier_of(next_ns, detector->carriers_due_ns);
     return earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->stall_clear_ns));
 }

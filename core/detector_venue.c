@@ -25,6 +25,7 @@ void venue_status_apply(struct detector *detector, const struct event *event, ui
     struct fault *fault = &detector->maintenance[venue];
     if (event->note.code == 0) {
         fault_clear(detector, fault, at_ns);
+        blame_retell_venue(detector, venue, at_ns);
         return;
     }
     struct fault down = {.kind = FLATLINE_FAULT_MAINTENANCE,
@@ -38,6 +39,7 @@ void venue_status_apply(struct detector *detector, const struct event *event, ui
     text_copy(down.text, event->note.text);
     if (fault->id == 0 && down.connection != EVENT_NO_CONNECTION) {
         fault_raise(detector, fault, &down);
+        blame_retell_venue(detector, venue, at_ns);
     }
 }
 
@@ -49,6 +51,7 @@ void symbol_status_apply(struct detector *detector, const struct event *event, u
     struct stream *stream = &detector->streams[event->stream];
     struct fault *fault = &stream->faults[STREAM_HALTED];
     stream->halted = event->note.code != 0;
+    blame_retell_stream(detector, stream, at_ns);
     if (!stream->halted) {
         fault_clear(detector, fault, at_ns);
         return;

@@ -51,8 +51,8 @@ enum event_kind {
     EVENT_SERVER_TIME,
     /* time.venue: REST out of reach for 10 s; anchor on the frames, unanchored */
     EVENT_TIME_UNREACHABLE,
-    /* rest.*: REST told a book's update id. stream: one of the book's; recv_mono_ns: when the
-     * answer came */
+    /* rest.*: REST told a book's first levels. stream: one of the book's, its depth where there is
+     * one; recv_mono_ns: when the answer came */
     EVENT_REST_BOOK,
     /* note.value = venue; code 1: its status page says maintenance, 0: no longer; text: its title */
     EVENT_VENUE_STATUS,
@@ -161,7 +161,8 @@ struct event_time {
 struct event_rest {
     uint64_t id;           /* lastUpdateId, seqId */
     uint64_t sent_mono_ns; /* when it was asked */
-    uint64_t reserved[4];
+    uint64_t levels;       /* a mark of the first levels: another one, other levels. Never 0 */
+    uint64_t reserved[3];
 };
 
 /* Of an engine, and of one of its slots where the kind is of a slot. */

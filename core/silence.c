@@ -121,14 +121,12 @@ static bool pareto_fit(const struct silence_tail *tail, struct pareto *ret_paret
     mean /= above;
     weighted /= above * above;
     const double lack = mean - 2.0 * weighted;
-    if (lack <= 0.0) {
-        return false;
-    }
     const double gaps = above / SILENCE_WEIGHT;
-    const double fitted = 2.0 - mean / lack;
+    /* Gaps as regular as a clock fill one bin, and have no shape. */
+    const double fitted = lack > 0.0 ? 2.0 - mean / lack : TAIL_SHAPE_MIN - 1.0;
     const double cautious = fitted + (1.0 + fitted) * exp2_of(-0.5 * log2_of(gaps));
     *ret_pareto = (struct pareto){.threshold = threshold, .shape = cautious, .gaps = gaps};
-    ret_pareto->spread = 2.0 * mean * weighted / lack;
+    ret_pareto->spread = lack > 0.0 ? 2.0 * mean * weighted / lack : 0.0;
     if (cautious < TAIL_SHAPE_MIN) {
         ret_pareto->shape = TAIL_SHAPE_MIN;
         ret_pareto->spread = mean * (1.0 - TAIL_SHAPE_MIN);

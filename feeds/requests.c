@@ -76,7 +76,7 @@ int book_path(enum flatline_venue venue, struct span symbol, char *path, size_t 
     if (venue == FLATLINE_VENUE_OKX) {
         return text_fit(snprintf(path,
                                  path_bytes,
-                                 "/api/v5/market/books?instId=%.*s&sz=1",
+                                 "/api/v5/market/books?instId=%.*s&sz=5",
                                  symbol_bytes,
                                  symbol.bytes),
                         path_bytes);

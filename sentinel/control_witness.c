@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * control_witness.c - the slow witness: where every stream of a book falls silent, REST is asked for
- * the book's update id. If it has moved on, updates are owed; if it has not, the market is quiet. Where
- * it has not moved either, the venue is asked whether the symbol trades at all, and whether it is
+ * the book's first levels. If they change meanwhile, a frame is owed; if they do not, the market is
+ * quiet. Where they do not, the venue is asked whether the symbol trades at all, and whether it is
  * under maintenance.
  *
  * Facts: REST weights and paths in feeds/channels.c and feeds/requests.c. What is spent here stays
@@ -34,6 +34,9 @@
 #define MINUTE_NS         (60U * NS_PER_S)
 #define NO_BOOK           UINT32_MAX
 #define PATH_BYTES        192U
+#define LEVELS            5U
+#define FNV_BASIS         0xcbf29ce484222325ULL
+#define FNV_PRIME         0x100000001b3ULL
 
 /* One instrument of one venue. Also the `user` of its REST calls. */
 struct witness_book {
@@ -49,8 +52,9 @@ struct witness_book {
     uint64_t due_mono_ns;
     uint64_t pause_ns;
     uint64_t listing_due_mono_ns;
-    uint64_t id;     /* REST's last word; 0 = none yet */
-    bool is_unmoved; /* REST told the same id twice */
+    uint64_t levels; /* mark of REST's last word; 0 = none yet */
+    bool has_depth;  /* first_stream is a depth stream: several levels concern it */
+    bool is_unmoved; /* REST told the same levels twice */
     bool is_halted;
 };
 
@@ -107,6 +111,11 @@ static void book_add_stream(struct control *control, uint32_t index)
         *book = (struct witness_book){
             .control = control, .venue = venue, .first_stream = index, .pause_ns = PAUSE_LEAST_NS};
         memcpy(book->symbol, symbol.bytes, symbol.size_bytes); /* shorter than the whole name */
+    }
+    const bool is_depth = stream->traits.channel == CHANNEL_DEPTH;
+    if (is_depth && !book->has_depth) {
+        book->has_depth = true;
+        book->first_stream = index;
     }
     book->streams++;
     witness->book_of_stream[index] = (uint32_t)(book - witness->books);
@@ -172,25 +181,51 @@ static bool ask(struct witness_venue *venue, const struct rest_request *request,
     return venue->is_asking;
 }
 
-/* ---- a book's id ----------------------------------------------------------------------------- */
+/* ---- a book's levels ------------------------------------------------------------------------- */
 
-/* Binance {"lastUpdateId":n}; OKX {"code":"0","data":[{"seqId":n}]}. 0: neither. */
-static uint64_t book_id(const char *body)
+static uint64_t mark_add(uint64_t mark, const json_t *row)
+{
+    /* price and size; what OKX adds behind them is no level */
+    for (size_t i = 0; i < 2; i++) {
+        const char *word = json_string_value(json_array_get(row, i));
+        for (; word != NULL && *word != '\0'; word++) {
+            mark = (mark ^ (uint8_t)*word) * FNV_PRIME;
+        }
+        mark = (mark ^ '/') * FNV_PRIME;
+    }
+    return mark;
+}
+
+/* Binance {"lastUpdateId":n,"bids":[[p,q]],"asks":[]}; OKX the same within "data":[{}], with
+ * "seqId". */
+static bool book_read(const char *body, uint32_t levels, uint64_t *ret_id, uint64_t *ret_mark)
 {
     json_t *root = json_loads(body, 0, NULL);
-    const json_t *first = json_array_get(json_object_get(root, "data"), 0);
-    json_int_t id = json_integer_value(json_object_get(root, "lastUpdateId"));
-    id = id != 0 ? id : json_integer_value(json_object_get(first, "seqId"));
+    const json_t *book = json_array_get(json_object_get(root, "data"), 0);
+    book = book != NULL ? book : root;
+    const json_t *bids = json_object_get(book, "bids");
+    const json_t *asks = json_object_get(book, "asks");
+    json_int_t id = json_integer_value(json_object_get(book, "lastUpdateId"));
+    id = id != 0 ? id : json_integer_value(json_object_get(book, "seqId"));
+    uint64_t mark = FNV_BASIS;
+    for (uint32_t i = 0; i < levels; i++) {
+        mark = mark_add(mark_add(mark, json_array_get(bids, i)), json_array_get(asks, i));
+    }
+    *ret_id = id > 0 ? (uint64_t)id : 0;
+    *ret_mark = mark | 1U; /* never 0 */
+    const bool is_book = json_is_array(bids) && json_is_array(asks);
     json_decref(root);
-    return id > 0 ? (uint64_t)id : 0;
+    return is_book;
 }
 
 static void on_book(void *user, const struct rest_answer *answer)
 {
     struct witness_book *book = user;
+    uint64_t id = 0;
+    uint64_t mark = 0;
     book->control->witness->venues[book->venue].is_asking = false;
-    const uint64_t id = answer->status == 200 ? book_id(answer->body) : 0;
-    if (id == 0) {
+    if (answer->status != 200 ||
+        !book_read(answer->body, book->has_depth ? LEVELS : 1U, &id, &mark)) {
         book->pause_ns = PAUSE_MOST_NS;
         control_error(book->control,
                       "%s: REST tells no book: HTTP %d %s",
@@ -199,13 +234,14 @@ static void on_book(void *user, const struct rest_answer *answer)
                       answer->text);
         return;
     }
-    book->is_unmoved = id == book->id;
-    book->id = id;
-    const struct event told = {.recv_mono_ns = answer->recv_mono_ns,
-                               .stream = book->first_stream,
-                               .connection = EVENT_NO_CONNECTION,
-                               .kind = EVENT_REST_BOOK,
-                               .rest = {.id = id, .sent_mono_ns = answer->sent_mono_ns}};
+    book->is_unmoved = mark == book->levels;
+    book->levels = mark;
+    const struct event told = {
+        .recv_mono_ns = answer->recv_mono_ns,
+        .stream = book->first_stream,
+        .connection = EVENT_NO_CONNECTION,
+        .kind = EVENT_REST_BOOK,
+        .rest = {.id = id, .sent_mono_ns = answer->sent_mono_ns, .levels = mark}};
     control_tell(book->control, &told);
 }
 

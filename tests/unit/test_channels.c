@@ -385,7 +385,7 @@ static void rest_is_asked_for_books_and_symbols_by_path(void **state)
     assert_true(book_path(COINM, span_of("BTCUSD_PERP"), path, sizeof(path)) > 0);
     assert_string_equal(path, "/dapi/v1/depth?symbol=BTCUSD_PERP&limit=5");
     assert_true(book_path(OKX, span_of("BTC-USDT"), path, sizeof(path)) > 0);
-    assert_string_equal(path, "/api/v5/market/books?instId=BTC-USDT&sz=1");
+    assert_string_equal(path, "/api/v5/market/books?instId=BTC-USDT&sz=5");
     assert_true(listing_path(SPOT, span_of("BTCUSDT"), path, sizeof(path)) > 0);
     assert_string_equal(path, "/api/v3/exchangeInfo?symbol=BTCUSDT");
     assert_true(listing_path(USDM, span_of("BTCUSDT"), path, sizeof(path)) > 0);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_witness.c - REST as a slow witness. Where a book changed between two of its answers and no
+ * frame came since the first, a frame is owed: the stream is mute, or all of its connection. Where
+ * nothing changed, the market is quiet, and that is proven too.
+ *
+ * Contents are compared, not ids alone: an id may move on without anything to say for this channel.
+ */
+#include "core/detector_state.h"
+
+#include <stdio.h>
+
+/* From the answer that shows the change until its frame must be here: the change is older than the
+ * answer, so this is for the channel's own speed and what the connection is late. */
+#define WITNESS_ALLOWANCE_NS NS_PER_S
+
+enum { CONFIDENCE_REST = 90, WITNESS_REST = 3 };
+
+static void witness_disarm(struct detector *detector, struct stream *stream)
+{
+    deadlines_set(&detector->witnesses, stream_index(detector, stream), DEADLINE_NEVER);
+}
+
+/* What was seen before proves nothing any more. */
+void witness_forget(struct detector *detector, struct stream *stream)
+{
+    stream->rest = (struct rest_sight){0};
+    witness_disarm(detector, stream);
+}
+
+void witness_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
+{
+    if (event->stream >= detector->stream_count) {
+        return;
+    }
+    struct stream *stream = &detector->streams[event->stream];
+    struct rest_sight *rest = &stream->rest;
+    const bool has_changed = rest->levels != 0 && rest->levels != event->rest.levels;
+    const bool is_armed = deadlines_get(&detector->witnesses, event->stream) != DEADLINE_NEVER;
+    if (has_changed && !is_armed) {
+        rest->since_ns = rest->asked_ns; /* what the first answer lacks may have come before it */
+        rest->moved_ns = at_ns;
+        rest->id = event->rest.id;
+        deadlines_set(&detector->witnesses, event->stream, at_ns + WITNESS_ALLOWANCE_NS);
+    }
+    stream->view.rest_seen_ns = at_ns;
+    stream->view.rest_moved_ns = has_changed ? at_ns : stream->view.rest_moved_ns;
+    rest->levels = event->rest.levels;
+    rest->asked_ns = event->rest.sent_mono_ns;
+    stream_changed(detector, stream);
+}
+
+static struct fault
+mute_finding(const struct rest_sight *rest, const struct leg *leg, uint64_t at_ns)
+{
+    struct fault mute = {.kind = FLATLINE_FAULT_MUTE,
+                         .scope = FLATLINE_SCOPE_STREAM,
+                         .blame = FLATLINE_SCOPE_STREAM,
+                         .confidence = CONFIDENCE_REST,
+                         .stream = leg->stream,
+                         .connection = (uint16_t)leg->connection,
+                         .onset_ns = rest->moved_ns,
+                         .at_ns = at_ns,
+                         .evidence = {rest->id,
+                                      leg->sequence.newest,
+                                      WITNESS_ALLOWANCE_NS,
+                                      0,
+                                      at_ns - rest->moved_ns - WITNESS_ALLOWANCE_NS,
+                                      WITNESS_REST}};
+    (void)snprintf(mute.text, sizeof(mute.text), "REST has shown a change");
+    return mute;
+}
+
+static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns)
+{
+    const struct rest_sight *rest = &detector->streams[leg->stream].rest;
+    struct carrier *carrier = &detector->carriers[leg->connection];
+    if (!carrier_is_live(carrier) || carrier->up_ns > rest->since_ns ||
+        leg->last_recv_ns > rest->since_ns || carrier->faults[CARRIER_MUTE].id != 0) {
+        return;
+    }
+    struct fault mute = mute_finding(rest, leg, at_ns);
+    if (carrier->last_data_ns > rest->since_ns) {
+        if (leg->faults[LEG_MUTE].id == 0) {
+            fault_raise(detector, &leg->faults[LEG_MUTE], &mute);
+            blame_leg_mute(detector, leg, at_ns);
+        }
+        return;
+    }
+    mute.scope = FLATLINE_SCOPE_CONNECTION;
+    mute.stream = EVENT_NO_STREAM;
+    blame_of_carrier(detector, carrier, &mute);
+    fault_raise(detector, &carrier->faults[CARRIER_MUTE], &mute);
+    blame_carrier_silent(detector, carrier, at_ns);
+}
+
+static void witness_judge(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    witness_disarm(detector, stream);
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        leg_judge(detector, &detector->legs[at], at_ns);
+    }
+}
+
+uint32_t witnesses_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0; passed < most && deadlines_due(&detector->witnesses, now_ns, &at);) {
+        struct stream *stream = &detector->streams[at - 1];
+        const struct reach reach = stream_reach(detector, stream);
+        const uint64_t due_ns = deadlines_get(&detector->witnesses, at - 1);
+        if (due_ns <= reach.drained_ns && !reach.stall_pending) {
+            witness_judge(detector, stream, due_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
+/* A frame of a leg that REST had found mute. */
+void witness_leg_speaks(struct detector *detector, struct leg *leg, uint64_t at_ns)
+{
+    if (!leg->debts[DEBT_BOOK].overdue && !leg->debts[DEBT_TWIN].overdue) {
+        fault_clear(detector, &leg->faults[LEG_MUTE], at_ns);
+    }
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal: the largest cohort that fell silent together is told, and what it explains is not; exonerating
+ * a stream never opens its gate.
+ *
+ * Method: books of depth and bookTicker on one connection, and twins, on the virtual clock of
+ * detector_rig.h. Depth streams stop while the bookTickers go on, so each owes what was shown beside
+ * it; the venue's own word comes as control would bring it.
+ */
+#include "unit/detector_rig.h"
+#include "unit/random.h"
+
+#define ALLOWED 150U /* ms, of depth */
+#define BOOKS   3U
+
+static struct rig rig;
+
+/* Stream of a book: depth first, then its bookTicker. */
+static uint32_t depth_of(uint32_t book)
+{
+    return 2U * book;
+}
+
+static uint32_t best_of(uint32_t book)
+{
+    return 2U * book + 1U;
+}
+
+static void books_start(void)
+{
+    const struct detector_policy policy = rig_policy();
+    rig_start(&rig, &policy);
+    (void)rig_connection(&rig, 0);
+    for (uint32_t book = 0; book < BOOKS; book++) {
+        struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+        traits.book = 7 + book;
+        traits.channel = 1;
+        traits.owes = OWES_ID;
+        traits.owes_after_ns = ALLOWED * NS_PER_MS;
+        rig_leg(&rig, rig_stream(&rig, &traits), 0);
+        traits.channel = 2;
+        traits.owes = OWES_BEST;
+        traits.owes_after_ns = 30 * NS_PER_MS;
+        rig_leg(&rig, rig_stream(&rig, &traits), 0);
+    }
+}
+
+static void show(uint32_t stream, uint64_t at_ms)
+{
+    send(&rig, with_lag(with_id(bare(stream, 0, ms(at_ms)), 1000 + at_ms), 0));
+}
+
+/* All bookTickers, and those depth streams whose bit is set, every 20 ms. */
+static void run(uint64_t from_ms, uint64_t to_ms, uint32_t speaking)
+{
+    for (uint64_t at_ms = from_ms; at_ms < to_ms; at_ms += 20) {
+        for (uint32_t book = 0; book < BOOKS; book++) {
+            rig_tick(&rig, ms(at_ms));
+            show(best_of(book), at_ms);
+            if ((speaking >> book & 1U) != 0) {
+                show(depth_of(book), at_ms);
+            }
+        }
+        rig_tick(&rig, ms(at_ms + 19));
+    }
+}
+
+#define ALL ((1U << BOOKS) - 1U)
+
+/* Findings of MUTE with a scope. */
+static uint32_t told(enum finding_kind kind, enum flatline_scope scope)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rig.count; i++) {
+        const struct finding *finding = &rig.findings[i];
+        count += finding->kind == kind && finding->fault_kind == FLATLINE_FAULT_MUTE &&
+                 finding->scope == scope;
+    }
+    return count;
+}
+
+static uint32_t standing(enum flatline_scope scope)
+{
+    return told(FINDING_FAULT, scope) - told(FINDING_CLEAR, scope);
+}
+
+static bool is_revoked(uint32_t stream)
+{
+    return rig_view(&rig, stream)->lease_until_ns == 0;
+}
+
+static void one_stream_that_owes_is_that_streams_fault(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, ALL & ~1U);
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_STREAM), 1);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_MUTE)->blame, FLATLINE_SCOPE_STREAM);
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CHANNEL), 0);
+    run(2000, 2200, ALL);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0);
+    rig_stop(&rig);
+}
+
+static void streams_of_one_channel_that_fall_silent_together_are_one_fault(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 1);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0); /* told at first, now explained */
+    assert_true(detector_totals(rig.detector).explained >= BOOKS);
+    for (uint32_t book = 0; book < BOOKS; book++) {
+        assert_true(is_revoked(depth_of(book)));
+        assert_false(is_revoked(best_of(book)));
+    }
+    run(2000, 2300, ALL);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0);
+    for (uint32_t book = 0; book < BOOKS; book++) {
+        assert_false(is_revoked(depth_of(book)));
+    }
+    rig_stop(&rig);
+}
+
+static void a_channel_of_which_one_stream_delivers_is_not_mute_as_a_whole(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, 4U);
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CHANNEL), 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 2);
+    rig_stop(&rig);
+}
+
+static void streams_that_fall_silent_apart_are_two_faults(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 4000, ALL & ~1U);
+    run(4000, 7000, ALL & ~3U);
+    run(7000, 10000, 0);
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CHANNEL), 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), BOOKS);
+    rig_stop(&rig);
+}
+
+static void what_stays_mute_when_its_channel_speaks_again_is_told_by_itself(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, 0);
+    run(2000, 2400, ALL & ~1U);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 1); /* the last may follow in a moment */
+    assert_false(is_revoked(depth_of(1))); /* those that speak are trusted at once */
+    run(2400, 3000, ALL & ~1U);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 1);
+    assert_true(is_revoked(depth_of(0)));
+    rig_stop(&rig);
+}
+
+static void
+news(enum event_kind kind, uint32_t stream, int64_t code, uint64_t value, uint64_t at_ms)
+{
+    struct event event = rig_event(kind, EVENT_NO_CONNECTION, ms(at_ms));
+    event.stream = stream;
+    event.note.code = code;
+    event.note.value = value;
+    send(&rig, event);
+}
+
+static void a_halted_symbol_explains_its_silence(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    news(EVENT_SYMBOL_STATUS, depth_of(0), 1, 1, 1000);
+    run(1000, 2000, ALL & ~1U);
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_STREAM), 0);
+    assert_true(is_revoked(depth_of(0)));
+    rig_stop(&rig);
+}
+
+static void maintenance_explains_a_silence_until_it_is_over(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, ALL & ~1U);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 1);
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 1, FLATLINE_VENUE_BINANCE_USDM, 2000);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0);
+    run(2000, 3000, ALL & ~3U);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0);
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 0, FLATLINE_VENUE_BINANCE_USDM, 3000);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 2);
+    rig_stop(&rig);
+}
+
+/* ---- connections, venues, ourselves ---------------------------------------------------------- */
+
+/* Four connections of two streams each: two of USD-M, two of OKX; taught half a day of frames. */
+#define LINES 4U
+
+static uint64_t now_ms;
+
+static void lines_start(void)
+{
+    struct detector_policy policy = rig_policy();
+    policy.silent_every_ns = 3600 * NS_PER_S;
+    rig_start(&rig, &policy);
+    for (uint32_t line = 0; line < LINES; line++) {
+        struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+        traits.stale_after_ns = 3600 * NS_PER_S; /* lapses are another test's */
+        traits.venue = line < 2 ? FLATLINE_VENUE_BINANCE_USDM : FLATLINE_VENUE_OKX;
+        const int connection = detector_add_connection(rig.detector, traits.venue, line);
+        assert_int_equal(connection, line);
+        rig_leg(&rig, rig_stream(&rig, &traits), line);
+        rig_leg(&rig, rig_stream(&rig, &traits), line);
+    }
+    now_ms = 0;
+}
+
+/* For some time, 400 to 600 ms apart, a frame of one of its streams on each line whose bit is set. */
+static void lines_run(uint64_t for_ms, uint32_t speaking)
+{
+    static uint64_t seed = 11;
+    for (const uint64_t end_ms = now_ms + for_ms; now_ms < end_ms;) {
+        now_ms += 400 + random_next(&seed) % 200;
+        rig_tick(&rig, ms(now_ms));
+        for (uint32_t line = 0; line < LINES; line++) {
+            const uint32_t stream = 2U * line + (uint32_t)(random_next(&seed) % 2U);
+            if ((speaking >> line & 1U) != 0) {
+                send(&rig, with_id(bare(stream, line, ms(now_ms)), 1000 + now_ms));
+            }
+        }
+    }
+}
+
+static void lines_teach(void)
+{
+    lines_start();
+    lines_run(12 * 3600 * 1000, 15);
+    rig.count = 0;
+}
+
+static const struct finding *silent_with(enum finding_kind kind, enum flatline_scope scope)
+{
+    for (uint32_t i = rig.count; i-- > 0;) {
+        const struct finding *finding = &rig.findings[i];
+        if (finding->kind == kind && finding->fault_kind == FLATLINE_FAULT_SILENT &&
+            finding->scope == scope) {
+            return finding;
+        }
+    }
+    return &rig.none;
+}
+
+static uint32_t silences_standing(enum flatline_scope scope)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rig.count; i++) {
+        const struct finding *finding = &rig.findings[i];
+        const bool is_it = finding->fault_kind == FLATLINE_FAULT_SILENT && finding->scope == scope;
+        count += is_it && finding->kind == FINDING_FAULT;
+        count -= is_it && finding->kind == FINDING_CLEAR;
+    }
+    return count;
+}
+
+static void
+a_connection_silent_beside_another_of_its_venue_is_to_blame_and_explains_its_streams(void **state)
+{
+    (void)state;
+    lines_teach();
+    lines_run(60000, 14);
+    const struct finding *silent = silent_with(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION);
+    assert_int_equal(silent->connection, 0);
+    assert_int_equal(silent->blame, FLATLINE_SCOPE_CONNECTION);
+    assert_true(silent->at_ns - silent->onset_ns < 10 * NS_PER_S);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 0);
+    assert_int_equal(rig_count(&rig, FINDING_REVOKE), 0);
+    lines_run(5000, 15);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 0);
+    rig_stop(&rig);
+}
+
+static void a_venue_silent_while_another_is_heard_is_one_fault_of_the_venue(void **state)
+{
+    (void)state;
+    lines_teach();
+    lines_run(60000, 12);
+    const struct finding *silent = silent_with(FINDING_FAULT, FLATLINE_SCOPE_VENUE);
+    assert_int_equal(silent->blame, FLATLINE_SCOPE_VENUE);
+    assert_true(silent->connection < 2);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 0);
+    lines_run(5000, 15);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    rig_stop(&rig);
+}
+
+static void when_every_venue_falls_silent_it_is_we_who_are_deaf(void **state)
+{
+    (void)state;
+    lines_teach();
+    for (uint32_t i = 0; i < 120; i++) { /* nothing comes, but time passes */
+        now_ms += 500;
+        rig_tick(&rig, ms(now_ms));
+    }
+    const struct finding *silent = silent_with(FINDING_FAULT, FLATLINE_SCOPE_HOST);
+    assert_int_equal(silent->blame, FLATLINE_SCOPE_HOST);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_HOST), 1);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    lines_run(10000, 3); /* one venue is heard again: the other is told by itself */
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_HOST), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 1);
+    assert_int_equal(silent_with(FINDING_FAULT, FLATLINE_SCOPE_VENUE)->blame, FLATLINE_SCOPE_VENUE);
+    lines_run(10000, 7); /* and so with one connection of two */
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 1);
+    assert_int_equal(silent_with(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION)->blame,
+                     FLATLINE_SCOPE_CONNECTION);
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_stream_that_owes_is_that_streams_fault),
+        cmocka_unit_test(streams_of_one_channel_that_fall_silent_together_are_one_fault),
+        cmocka_unit_test(a_channel_of_which_one_stream_delivers_is_not_mute_as_a_whole),
+        cmocka_unit_test(streams_that_fall_silent_apart_are_two_faults),
+        cmocka_unit_test(what_stays_mute_when_its_channel_speaks_again_is_told_by_itself),
+        cmocka_unit_test(a_halted_symbol_explains_its_silence),
+        cmocka_unit_test(maintenance_explains_a_silence_until_it_is_over),
+        cmocka_unit_test(
+            a_connection_silent_beside_another_of_its_venue_is_to_blame_and_explains_its_streams),
+        cmocka_unit_test(a_venue_silent_while_another_is_heard_is_one_fault_of_the_venue),
+        cmocka_unit_test(when_every_venue_falls_silent_it_is_we_who_are_deaf),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
