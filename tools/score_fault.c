@@ -3,12 +3,13 @@
 
 #include "core/base.h"
 
-#define PONG_WAIT_NS  (10 * NS_PER_S)
-#define DOWN_FOR_NS   (300 * NS_PER_MS)
-#define LAG_MAX_NS    (3 * NS_PER_S)
-#define CLOCK_STEP_NS 1500000000LL
-#define GAP_FRAMES    5U
-#define FROZEN_FRAMES 20U /* as the default policy has it */
+#define PONG_WAIT_NS   (10 * NS_PER_S)
+#define DOWN_FOR_NS    (300 * NS_PER_MS)
+#define LAG_MAX_NS     (3 * NS_PER_S)
+#define CLOCK_STEP_NS  1500000000LL
+#define OWED_WITHIN_NS (200 * NS_PER_MS)
+#define GAP_FRAMES     5U
+#define FROZEN_FRAMES  20U /* as the default policy has it */
 
 /* ---- what is hit ----------------------------------------------------------------------------- */
 
@@ -197,6 +198,52 @@ static void mute(struct tape *tape, struct truth *truth, bool all)
         tape->events[kept++] = *event;
     }
     tape->count = kept;
+}
+
+/* When the rest of the book first shows what a muted stream of it owes: a bookTicker with an id that
+ * depth has not reached, a depth that sets a level behind a bookTicker that was dropped. 0: it never
+ * does. From the whole tape, before anything is dropped. */
+static uint64_t
+owed_since_ns(const struct desk *desk, const struct tape *tape, const struct truth *truth)
+{
+    const uint32_t muted = (uint32_t)__builtin_ctzll(truth->streams);
+    const bool owes_id = is_depth(&desk->traits[muted]);
+    uint64_t shown = 0;
+    bool is_dropped = false;
+    uint64_t sibling_shown = 0;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        const struct event *event = &tape->events[i];
+        if (event->kind != EVENT_DATA || event->recv_mono_ns >= truth->end_ns ||
+            desk->symbols[event->stream] != desk->symbols[muted]) {
+            continue;
+        }
+        const bool is_before = event->recv_mono_ns < truth->start_ns;
+        if (event->stream == muted) {
+            shown = is_before ? event->data.id : shown;
+            is_dropped |= !is_before;
+        } else if (owes_id && is_best(&desk->traits[event->stream])) {
+            sibling_shown = event->data.id > sibling_shown ? event->data.id : sibling_shown;
+        }
+        if (!is_before && owes_id && sibling_shown > shown) {
+            return event->recv_mono_ns;
+        }
+        if (is_dropped && !owes_id && (event->flags & EVENT_SETS_LEVEL) != 0) {
+            return event->recv_mono_ns;
+        }
+    }
+    return 0;
+}
+
+static void stream_mute(const struct injection *injection,
+                        const struct desk *desk,
+                        struct tape *tape,
+                        struct truth *truth)
+{
+    if (injection->promise != NULL) { /* the promise hangs on what the others of the book show */
+        const uint64_t since_ns = owed_since_ns(desk, tape, truth);
+        truth->due_ns = since_ns != 0 ? since_ns + OWED_WITHIN_NS : truth->end_ns;
+    }
+    mute(tape, truth, false);
 }
 
 static void freeze(struct tape *tape, struct truth *truth)
@@ -398,7 +445,7 @@ static void pushes_add(struct tape *tape,
         if (push.kind != EVENT_DATA || (served >> i & 1U) == 0) {
             continue;
         }
-        const uint64_t at_ns = up_ns + NS_PER_MS + i;
+        const uint64_t at_ns = up_ns + 1U + i;
         push.data.exch_wall_ns += (int64_t)(at_ns - push.recv_mono_ns);
         push.recv_mono_ns = at_ns;
         if (is_depth(&desk->traits[i])) {
@@ -482,7 +529,7 @@ void fault_inject(const struct injection *injection,
     case WAY_NOTHING:
         break;
     case WAY_MUTE:
-        mute(tape, truth, false);
+        stream_mute(injection, desk, tape, truth);
         break;
     case WAY_FREEZE:
         freeze(tape, truth);

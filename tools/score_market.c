@@ -85,6 +85,9 @@ struct book {
     uint64_t depth_ns; /* of the last depth */
     int64_t bid_e8;
     int64_t ask_e8;
+    uint32_t bid_size; /* as marks: another size, another mark */
+    uint32_t ask_size;
+    bool best_moved; /* since the last depth */
     bool snapshot_due;
 };
 
@@ -296,6 +299,14 @@ static void depth_send(struct market *market, struct tape *tape, struct book *bo
         event.flags |= EVENT_HAS_PREV | EVENT_HAS_TIME;
         event.data.prev_id = (int64_t)book->shown_id;
     }
+    if (book->venue != FLATLINE_VENUE_OKX && book->best_moved) {
+        event.flags |= EVENT_SETS_LEVEL;
+        event.data.bid_e8 = book->bid_e8;
+        event.data.ask_e8 = book->ask_e8;
+        event.data.bid_size = book->bid_size;
+        event.data.ask_size = book->ask_size;
+    }
+    book->best_moved = false;
     if (book->venue == FLATLINE_VENUE_OKX && book->snapshot_due) {
         event.flags |= EVENT_SNAPSHOT;
         event.data.prev_id = -1;
@@ -317,6 +328,8 @@ static void best_send(struct market *market, struct tape *tape, struct book *boo
     event.data.id = book->id;
     event.data.bid_e8 = book->bid_e8;
     event.data.ask_e8 = book->ask_e8;
+    event.data.bid_size = book->bid_size;
+    event.data.ask_size = book->ask_size;
     data_send(market, tape, book->link, event);
 }
 
@@ -339,6 +352,9 @@ static void change(struct market *market, struct tape *tape, struct book *book, 
     const int64_t move = (int64_t)dice_below(dice, 3) - 1;
     book->bid_e8 += move * TICK_E8;
     book->ask_e8 = book->bid_e8 + TICK_E8 * (1 + (int64_t)dice_below(dice, 2));
+    book->bid_size = 1U + (uint32_t)dice_below(dice, 1000000);
+    book->ask_size = 1U + (uint32_t)dice_below(dice, 1000000);
+    book->best_moved = true;
     best_send(market, tape, book, at_ns);
     if (book->trade != NO_STREAM && dice_below(dice, 4) == 0) {
         trade_send(market, tape, book, at_ns);
