@@ -73,6 +73,8 @@ static uint32_t side_of(struct detector *detector, uint32_t book, uint32_t conne
 void debt_leg_added(struct detector *detector, struct leg *leg)
 {
     struct stream *stream = &detector->streams[leg->stream];
+    detector->debts.count =
+        detector->leg_count * DEBTS; /* not those that may come: each is asked */
     leg->side = SIDE_NONE;
     if (stream->twin == TWIN_NONE && leg->next_of_stream != LEG_NONE) {
         stream->twin = detector->twin_count++;

@@ -152,11 +152,127 @@ static struct level set_level_forward(struct span rows)
     return (struct level){0};
 }
 
-/* way: 1 where the higher price is the better, -1 where the lower is. */
+/* A row as venues write it: `["price","size"` and what may follow. */
+struct row {
+    struct span price;
+    struct span size;
+};
+
+static bool string_take(const char **at, const char *end, struct span *ret_text)
+{
+    const char *from = *at + 1;
+    const char *to = from;
+    if (from >= end || **at != '"') {
+        return false;
+    }
+    while (to < end && *to != '"' && *to != '\\') {
+        to++;
+    }
+    *ret_text = (struct span){from, (size_t)(to - from)};
+    *at = to + 1;
+    return to < end && *to == '"';
+}
+
+/* false: it is written otherwise. The cursor is left behind the size. */
+static bool row_take(const char **at, const char *end, struct row *ret_row)
+{
+    if (*at >= end || *(*at)++ != '[' || !string_take(at, end, &ret_row->price) || *at >= end ||
+        *(*at)++ != ',') {
+        return false;
+    }
+    return string_take(at, end, &ret_row->size);
+}
+
+static bool is_zero(struct span text)
+{
+    for (size_t i = 0; i < text.size_bytes; i++) {
+        if (text.bytes[i] != '0' && text.bytes[i] != '.') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct json_value string_value(struct span text)
+{
+    return (struct json_value){.text = text, .kind = JSON_KIND_STRING};
+}
+
+static int64_t price_of(const struct row *row)
+{
+    const struct json_value price = string_value(row->price);
+    return json_decimal_e8(&price);
+}
+
+static size_t point_of(struct span text)
+{
+    size_t at = 0;
+    while (at < text.size_bytes && text.bytes[at] != '.') {
+        at++;
+    }
+    return at;
+}
+
+/* Is a price the higher one? Written with the same places, as a venue's are, they compare as text. */
+static bool is_higher(const struct row *row, const struct row *other)
+{
+    const bool is_alike = row->price.size_bytes == other->price.size_bytes &&
+                          point_of(row->price) == point_of(other->price);
+    return is_alike ? memcmp(row->price.bytes, other->price.bytes, row->price.size_bytes) > 0
+                    : price_of(row) > price_of(other);
+}
+
+static struct level level_of(const struct row *row)
+{
+    const struct json_value size = string_value(row->size);
+    return (struct level){price_of(row), size_mark(&size)};
+}
+
+/* The same, over rows written as venues write them, which spares most of the work. false: one is
+ * not, and nothing is said. */
+static bool set_level_fast(struct span rows, int way, struct level *ret_level)
+{
+    const char *const end = rows.bytes + rows.size_bytes;
+    const char *next = rows.bytes + 1;
+    size_t last_at = rows.size_bytes;
+    struct row row;
+    struct row last;
+    if (!row_take(&next, end, &row) || !row_before(rows, &last_at)) {
+        return false;
+    }
+    const char *last_text = rows.bytes + last_at;
+    if (!row_take(&last_text, end, &last)) {
+        return false;
+    }
+    const bool is_backward = way > 0 ? is_higher(&last, &row) : is_higher(&row, &last);
+    row = is_backward ? last : row;
+    for (uint32_t i = 0; i < ROWS_LOOKED_MAX && is_zero(row.size); i++) {
+        if (is_backward) {
+            if (!row_before(rows, &last_at)) {
+                return true;
+            }
+            next = rows.bytes + last_at;
+        } else if (end - next < 3 || next[0] != ']' || next[1] != ',') {
+            return end - next == 2 && next[0] == ']'; /* the last row, or written otherwise */
+        } else {
+            next += 2;
+        }
+        if (!row_take(&next, end, &row)) {
+            return false;
+        }
+    }
+    *ret_level = level_of(&row);
+    return true;
+}
+
+/* The best level that a side sets. way: 1 where the higher price is the better, -1 where the lower
+ * is. */
 static struct level set_level(const struct json_value *side, int way)
 {
-    if (side->kind != JSON_KIND_ARRAY || json_array_is_empty(side)) {
-        return (struct level){0};
+    struct level level = {0};
+    if (side->kind != JSON_KIND_ARRAY || json_array_is_empty(side) ||
+        set_level_fast(side->text, way, &level)) {
+        return level.size != 0 ? level : (struct level){0};
     }
     const struct json_value first = json_first_element(side);
     size_t last_at = side->text.size_bytes;
