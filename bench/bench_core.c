@@ -36,6 +36,7 @@ struct bench {
     uint64_t now_ns;
     struct detector *few;
     struct detector *many;
+    struct detector *learned;
     uint64_t ids[STREAMS_MANY];
     uint64_t kept; /* results that must be worked out */
 };
@@ -136,6 +137,16 @@ static void frames_of_many(struct bench *bench, uint32_t steps)
     }
 }
 
+/* The same with silences learned: every other frame is a gap to learn from, one in 512 a fit. */
+static void frames_of_many_learned(struct bench *bench, uint32_t steps)
+{
+    for (uint32_t i = 0; i < steps; i++) {
+        bench->now_ns += 50 * NS_PER_US;
+        frame_apply(bench, bench->learned, (uint32_t)(bench->values[i % VALUES] % STREAMS_MANY));
+        findings_drop(bench, bench->learned);
+    }
+}
+
 /* The same with a tick every few frames: the due ids of a thousand streams ripen meanwhile. */
 static void frames_and_ticks_of_many(struct bench *bench, uint32_t steps)
 {
@@ -167,7 +178,7 @@ static struct flatline_histogram *hist_create(uint32_t bits)
     return hist;
 }
 
-static struct detector *detector_of(uint32_t streams)
+static struct detector *detector_of(uint32_t streams, uint64_t silent_every_ns)
 {
     const struct detector_limits limits = {
         .streams_max = streams, .connections_max = 1, .legs_max = streams};
@@ -177,6 +188,8 @@ static struct detector *detector_of(uint32_t streams)
                                          .stale_after_ns = 3 * NS_PER_S};
     struct detector_policy policy = detector_policy_default();
     policy.anchor_on_frames = true;
+    policy.silent_every_ns = silent_every_ns;
+    policy.silent_warm_up_ns = 0; /* limits are drawn from the first fit on */
     struct detector *detector = detector_create(&limits, &policy);
     if (detector == NULL || detector_add_connection(detector, traits.venue, 0) < 0) {
         return NULL;
@@ -200,14 +213,15 @@ static bool bench_create(struct bench *bench)
     bench->two_digits = hist_create(HIST_BITS_TWO_DIGITS);
     bench->three_digits = hist_create(HIST_BITS_THREE_DIGITS);
     uint64_t *words = calloc(deadlines_words(DEADLINES), sizeof(*words));
-    bench->few = detector_of(4);
-    bench->many = detector_of(STREAMS_MANY);
+    bench->few = detector_of(4, 0);
+    bench->many = detector_of(STREAMS_MANY, 0);
+    bench->learned = detector_of(STREAMS_MANY, 30 * 86400 * NS_PER_S);
     if (words != NULL) {
         deadlines_init(&bench->deadlines, words, DEADLINES);
     }
     bench->now_ns = NS_PER_S;
     return words != NULL && bench->two_digits != NULL && bench->three_digits != NULL &&
-           bench->few != NULL && bench->many != NULL;
+           bench->few != NULL && bench->many != NULL && bench->learned != NULL;
 }
 
 static void bench_destroy(struct bench *bench)
@@ -217,6 +231,7 @@ static void bench_destroy(struct bench *bench)
     free(bench->deadlines.at_ns);
     detector_destroy(bench->few);
     detector_destroy(bench->many);
+    detector_destroy(bench->learned);
     free(bench);
 }
 
@@ -260,6 +275,7 @@ int main(void)
     measure(bench, "frame_of_1000", frames_of_many);
     measure(bench, "with_ticks_of_1000", frames_and_ticks_of_many);
     measure(bench, "tick_idle", tick_idle);
+    measure(bench, "learned_of_1000", frames_of_many_learned);
     (void)printf("(%llu)\n", (unsigned long long)(bench->kept + bench->two_digits->total));
     bench_destroy(bench);
     return 0;

@@ -29,6 +29,9 @@ static uint64_t value_of(uint32_t scale)
 {
     const uint32_t octave = scale / SCALE_OCTAVE;
     const uint64_t part = SCALE_OCTAVE + scale % SCALE_OCTAVE;
+    if (octave > 62) {
+        return UINT64_MAX / 2; /* centuries */
+    }
     return octave >= 8 ? part << (octave - 8) : part >> (8 - octave);
 }
 
