@@ -191,14 +191,18 @@ struct stream_view {
 
 const struct stream_view *detector_stream(const struct detector *detector, uint32_t stream);
 
-/** What was learned of a stream's silences, for a file; NULL: nothing is. Stands still between the
- *  calls of the thread that owns the detector. */
-const struct silence_tail *detector_silence(const struct detector *detector, uint32_t stream);
+/** How many there are whose silences may be learned: the streams, and behind them, in the order of
+ *  their indices, the connections (of all their streams together). */
+uint32_t detector_silence_count(const struct detector *detector);
+
+/** What was learned of the silences of one of these, for a file; NULL: nothing is. Stands still
+ *  between the calls of the thread that owns the detector. */
+const struct silence_tail *detector_silence(const struct detector *detector, uint32_t index);
 
 /** Gives back what an earlier life learned, before the first event. false: not learned here, or it
  *  cannot be so. */
 bool detector_recall_silence(struct detector *detector,
-                             uint32_t stream,
+                             uint32_t index,
                              const struct silence_tail *tail);
 
 /** Bit set of streams changed since the last call, by iteration: returns the next changed

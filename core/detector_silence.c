@@ -80,19 +80,30 @@ void silence_add(struct detector *detector, struct stream *stream)
     limit_show(detector, stream);
 }
 
-const struct silence_tail *detector_silence(const struct detector *detector, uint32_t stream)
+uint32_t detector_silence_count(const struct detector *detector)
 {
-    flatline_assert(stream < detector->stream_count);
-    const struct silence *silence = detector->streams[stream].silence;
+    return detector->stream_count + detector->carrier_count;
+}
+
+static struct silence *silence_at(const struct detector *detector, uint32_t index)
+{
+    flatline_assert(index < detector_silence_count(detector));
+    return index < detector->stream_count
+               ? detector->streams[index].silence
+               : detector->carriers[index - detector->stream_count].silence;
+}
+
+const struct silence_tail *detector_silence(const struct detector *detector, uint32_t index)
+{
+    const struct silence *silence = silence_at(detector, index);
     return silence != NULL ? &silence->tail : NULL;
 }
 
 bool detector_recall_silence(struct detector *detector,
-                             uint32_t stream,
+                             uint32_t index,
                              const struct silence_tail *tail)
 {
-    flatline_assert(stream < detector->stream_count);
-    struct silence *silence = detector->streams[stream].silence;
+    struct silence *silence = silence_at(detector, index);
     return silence != NULL && silence_recall(silence, tail);
 }
 

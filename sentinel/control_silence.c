@@ -35,13 +35,17 @@ int silences_init(struct control *control)
         return 0;
     }
     silences->path = path_make(config);
-    silences->rows = calloc(config->stream_count + 1U, sizeof(*silences->rows));
+    silences->count = config->stream_count + plan_slot_count(control->setup.plan);
+    silences->rows = calloc(silences->count + 1U, sizeof(*silences->rows));
     silences->due_mono_ns = clock_mono_ns() + SAVE_EVERY_NS;
     if (silences->path == NULL || silences->rows == NULL) {
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < config->stream_count; i++) {
         memcpy(silences->rows[i].name, config->streams[i].name, sizeof(silences->rows[i].name));
+    }
+    for (uint32_t slot = 0; slot < plan_slot_count(control->setup.plan); slot++) {
+        plan_slot_name(control->setup.plan, slot, silences->rows[config->stream_count + slot].name);
     }
     return 0;
 }
@@ -55,7 +59,7 @@ void silences_destroy(struct control *control)
 static bool is_any_known(const struct control *control)
 {
     const struct silence_kept *rows = control->silences.rows;
-    for (uint32_t i = 0; i < control->setup.config->stream_count; i++) {
+    for (uint32_t i = 0; i < control->silences.count; i++) {
         if (rows[i].tail.observed_ns != 0) {
             return true;
         }
@@ -69,8 +73,8 @@ static void silences_save(struct control *control)
     if (!is_any_known(control)) {
         return; /* a file that says nothing would stand in the way of the one of before */
     }
-    const int error = silence_file_save(
-        silences->path, silences->rows, control->setup.config->stream_count, clock_wall_ns());
+    const int error =
+        silence_file_save(silences->path, silences->rows, silences->count, clock_wall_ns());
     if (error != 0) {
         count_relaxed(&control->setup.words->control.silence_unsaved, 1);
         control_error(
@@ -94,7 +98,7 @@ static void damage_tell(struct control *control, int error)
 void control_recall_silences(struct control *control, struct detector *detector)
 {
     struct control_silences *silences = &control->silences;
-    const uint32_t count = control->setup.config->stream_count;
+    const uint32_t count = silences->count;
     if (silences->path == NULL) {
         return;
     }
@@ -117,7 +121,7 @@ void control_keep_silences(struct control *control, const struct detector *detec
     if (silences->path == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < control->setup.config->stream_count; i++) {
+    for (uint32_t i = 0; i < silences->count; i++) {
         const struct silence_tail *tail = detector_silence(detector, i);
         if (tail != NULL) {
             silences->rows[i].tail = *tail;
@@ -137,8 +141,8 @@ void silences_step(struct control *control, uint64_t now_mono_ns)
         if (!silence_queue_take(control->setup.silences, &row)) {
             break;
         }
-        if (row.stream < control->setup.config->stream_count) {
-            silences->rows[row.stream].tail = row.tail;
+        if (row.index < silences->count) {
+            silences->rows[row.index].tail = row.tail;
         }
     }
     if (now_mono_ns >= silences->due_mono_ns) {

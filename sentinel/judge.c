@@ -319,17 +319,17 @@ static void errors_publish(struct judge *judge, uint64_t now_mono_ns)
     }
 }
 
-/* One stream's, the next one's turn. What finds no room is offered again. */
+/* One stream's or connection's, the next one's turn. What finds no room is offered again. */
 static void silence_hand_over(struct judge *judge)
 {
     struct silence_queue *queue = judge->setup.silences;
-    const uint32_t stream = judge->next_silence;
-    if (queue == NULL || judge->setup.config->stream_count == 0) {
+    const uint32_t count = detector_silence_count(judge->setup.detector);
+    if (queue == NULL || count == 0) {
         return;
     }
-    const struct silence_tail *tail = detector_silence(judge->setup.detector, stream);
-    if (tail == NULL || silence_queue_push(queue, stream, tail)) {
-        judge->next_silence = (stream + 1U) % judge->setup.config->stream_count;
+    const struct silence_tail *tail = detector_silence(judge->setup.detector, judge->next_silence);
+    if (tail == NULL || silence_queue_push(queue, judge->next_silence, tail)) {
+        judge->next_silence = (judge->next_silence + 1U) % count;
     }
 }
 

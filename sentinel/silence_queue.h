@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * silence_queue.h - what the judge has learned of silences, on its way to control, which keeps the
- * file: a bounded single-producer single-consumer queue by value, a stream at a time, round and
- * round. Full, the judge offers the same stream again later.
+ * file: a bounded single-producer single-consumer queue by value, one stream or connection at a time,
+ * round and round. Full, the judge offers the same again later.
  */
 #ifndef FLATLINE_SENTINEL_SILENCE_QUEUE_H
 #define FLATLINE_SENTINEL_SILENCE_QUEUE_H
@@ -14,7 +14,7 @@
 #define SILENCE_QUEUE_ROWS 8U
 
 struct silence_row {
-    uint64_t stream;
+    uint64_t index; /* of detector_silence() */
     struct silence_tail tail;
 };
 
@@ -25,7 +25,7 @@ struct silence_queue {
 };
 
 static inline bool
-silence_queue_push(struct silence_queue *queue, uint64_t stream, const struct silence_tail *learned)
+silence_queue_push(struct silence_queue *queue, uint64_t index, const struct silence_tail *learned)
 {
     const uint64_t head = load_relaxed(&queue->head); /* relaxed: only the producer stores it */
     /* ORDER silence.reclaim, acquire: the consumer is done with the rows before tail. */
@@ -33,7 +33,7 @@ silence_queue_push(struct silence_queue *queue, uint64_t stream, const struct si
         return false;
     }
     struct silence_row *row = &queue->rows[head % SILENCE_QUEUE_ROWS];
-    row->stream = stream;
+    row->index = index;
     row->tail = *learned;
     store_release(&queue->head, head + 1); /* ORDER silence.publish, release: the row is whole */
     return true;

@@ -55,16 +55,38 @@ static int ask(int netlink_fd, struct question *question)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* The kernel's own macros for this cast const away, and the alignment. */
+static const void *after_header(const struct nlmsghdr *header)
+{
+    return (const uint8_t *)header + NLMSG_HDRLEN;
+}
+
 /* An older kernel fills less of it, a newer one more. */
-static void info_take(struct socket_look *look, const struct rtattr *attribute)
+static void info_take(struct socket_look *look, const uint8_t *bytes, size_t count)
 {
     struct tcp_info info = {0};
-    const size_t payload = RTA_PAYLOAD(attribute);
-    memcpy(&info, RTA_DATA(attribute), payload < sizeof(info) ? payload : sizeof(info));
+    memcpy(&info, bytes, count < sizeof(info) ? count : sizeof(info));
     look->retransmits = info.tcpi_retransmits;
     look->last_data_recv_ms = info.tcpi_last_data_recv;
     look->last_ack_recv_ms = info.tcpi_last_ack_recv;
     look->bytes_received = info.tcpi_bytes_received;
+}
+
+static void attributes_take(struct socket_look *look, const uint8_t *bytes, size_t left)
+{
+    struct rtattr attribute;
+    while (left >= sizeof(attribute)) { /* bounded: each is at least its own header long */
+        memcpy(&attribute, bytes, sizeof(attribute));
+        if (attribute.rta_len < sizeof(attribute) || attribute.rta_len > left) {
+            return;
+        }
+        if (attribute.rta_type == INET_DIAG_INFO) {
+            info_take(look, bytes + RTA_LENGTH(0), attribute.rta_len - RTA_LENGTH(0));
+        }
+        const size_t step = RTA_ALIGN(attribute.rta_len);
+        bytes += step < left ? step : left;
+        left -= step < left ? step : left;
+    }
 }
 
 /* false: too short to be one. */
@@ -73,7 +95,7 @@ static bool look_take(const struct nlmsghdr *header, struct socket_look *look)
     if (header->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
         return false;
     }
-    const struct inet_diag_msg *message = NLMSG_DATA(header);
+    const struct inet_diag_msg *message = after_header(header);
     *look = (struct socket_look){
         .id = {.family = message->idiag_family,
                .local_port = ntohs(message->id.idiag_sport),
@@ -85,14 +107,8 @@ static bool look_take(const struct nlmsghdr *header, struct socket_look *look)
         .send_queue_bytes = message->idiag_wqueue};
     memcpy(look->id.local, message->id.idiag_src, sizeof(look->id.local));
     memcpy(look->id.remote, message->id.idiag_dst, sizeof(look->id.remote));
-    size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*message));
-    const struct rtattr *attribute = (const void *)(message + 1);
-    while (RTA_OK(attribute, left)) { /* bounded: each is at least its own header long */
-        if (attribute->rta_type == INET_DIAG_INFO) {
-            info_take(look, attribute);
-        }
-        attribute = RTA_NEXT(attribute, left);
-    }
+    attributes_take(
+        look, (const uint8_t *)(message + 1), header->nlmsg_len - NLMSG_LENGTH(sizeof(*message)));
     return true;
 }
 
@@ -118,7 +134,8 @@ static bool message_hear(struct hearing *hearing, const struct nlmsghdr *header)
     }
     if (header->nlmsg_type == NLMSG_ERROR) {
         const bool is_whole = header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr));
-        hearing->error = is_whole ? ((const struct nlmsgerr *)NLMSG_DATA(header))->error : -EBADMSG;
+        hearing->error =
+            is_whole ? ((const struct nlmsgerr *)after_header(header))->error : -EBADMSG;
         return false;
     }
     if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || !look_take(header, &look)) {
@@ -138,8 +155,8 @@ static bool message_hear(struct hearing *hearing, const struct nlmsghdr *header)
 static int answers_hear(int netlink_fd, struct hearing *hearing)
 {
     union {
-        struct nlmsghdr header; /* for its alignment */
-        char bytes[ANSWER_BYTES];
+        struct nlmsghdr headers[ANSWER_BYTES / sizeof(struct nlmsghdr)]; /* for the alignment */
+        uint8_t bytes[ANSWER_BYTES];
     } answer;
 
     for (uint32_t i = 0; i < ANSWERS_MAX; i++) {
@@ -147,13 +164,18 @@ static int answers_hear(int netlink_fd, struct hearing *hearing)
         if (got < 0 && errno != EINTR) {
             return -errno;
         }
-        size_t left = got > 0 ? (size_t)got : 0;
-        const struct nlmsghdr *header = &answer.header;
-        while (NLMSG_OK(header, left)) {
+        const size_t count = got > 0 ? (size_t)got : 0;
+        size_t at = 0;
+        while (count - at >= sizeof(struct nlmsghdr)) { /* each is at least its own header long */
+            const struct nlmsghdr *header = (const void *)&answer.bytes[at];
+            if (header->nlmsg_len < sizeof(*header) || header->nlmsg_len > count - at) {
+                break;
+            }
             if (!message_hear(hearing, header)) {
                 return hearing->error;
             }
-            header = NLMSG_NEXT(header, left);
+            const size_t step = NLMSG_ALIGN(header->nlmsg_len);
+            at += step < count - at ? step : count - at;
         }
     }
     return -E2BIG;

@@ -216,7 +216,7 @@ static void reattach(void)
 /* The engine's own newest id of a stream, and the gate held against such. */
 static void own(const char *name, uint64_t last_id)
 {
-    struct flatline_engine_echo *echo;
+    struct flatline_engine_echo *echo = NULL;
     int error =
         engine == NULL ? flatline_engine_create(flatline_path(reader), "ask", NULL, &engine) : 0;
     if (error == 0) {

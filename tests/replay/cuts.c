@@ -453,7 +453,8 @@ static void stream_trial(const struct file *file, enum channel channel, struct t
             continue;
         }
         shown = is_its && line->recv_ns < cut_ns ? line : shown;
-        sent[count++] = (struct sent){line->recv_ns, line, 0, count};
+        sent[count] = (struct sent){line->recv_ns, line, 0, count};
+        count++;
     }
     const uint64_t onset_ns = shown == NULL || first_cut_ns == 0 ? 0
                               : channel == DEPTH                 ? depth_onset(file, cut_ns, shown)

@@ -156,7 +156,7 @@ static void the_queue_refuses_when_full_and_gives_back_in_order(void **state)
     }
     for (uint64_t i = 0; i < SILENCE_QUEUE_ROWS; i++) {
         assert_true(silence_queue_take(&queue, &row));
-        assert_int_equal(row.stream, i);
+        assert_int_equal(row.index, i);
         assert_int_equal(row.tail.total, i);
     }
     assert_false(silence_queue_take(&queue, &row));
