@@ -67,10 +67,15 @@ static bool arrays_create(struct detector *detector)
     detector->sockets = limits->sockets_max > 0
                             ? sockets_create(limits->sockets_max, limits->connections_max)
                             : NULL;
+    if (limits->compares_twins) {
+        detector->firsts =
+            calloc((size_t)limits->streams_max * FIRST_SEEN_SIZE + 1U, sizeof(*detector->firsts));
+    }
     detector->changed = calloc(limits->streams_max + 1U, sizeof(*detector->changed));
     return detector->streams != NULL && detector->carriers != NULL && detector->legs != NULL &&
            detector->books != NULL && detector->sides != NULL && detector->twins != NULL &&
            detector->outbox != NULL && detector->changed != NULL &&
+           (!limits->compares_twins || detector->firsts != NULL) &&
            deadlines_create(&detector->lapses, limits->streams_max) &&
            deadlines_create(&detector->silence, limits->streams_max) &&
            deadlines_create(&detector->carrier_silence, limits->connections_max) &&
@@ -119,6 +124,7 @@ void detector_destroy(struct detector *detector)
     free(detector->sides);
     free(detector->twins);
     free(detector->outbox);
+    free(detector->firsts);
     free(detector->changed);
     free(detector->silences);
     free(detector->lapses.at_ns);

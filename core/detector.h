@@ -27,6 +27,7 @@ struct detector_limits {
     uint32_t connections_max;
     uint32_t legs_max;    /* stream x connection pairs */
     uint32_t engines_max; /* 0: none are watched */
+    bool compares_twins;  /* detector_sample.behind_ns is wanted: 1.5 KiB a stream */
     uint32_t gates_max;   /* that engines may speak of */
     uint32_t sockets_max; /* connections of engines; 0: no sockets are looked at, nor our own */
 };
@@ -213,9 +214,12 @@ uint32_t detector_next_changed(struct detector *detector);
  * them. */
 struct detector_sample {
     bool has_interarrival; /* since the previous frame of the same leg */
-    bool has_lag;          /* a causal excess lag, above the envelope */
+    /* behind another connection that was the first to bring this very frame */
+    bool has_behind;
+    bool has_lag; /* a causal excess lag, above the envelope */
     uint64_t interarrival_ns;
     uint64_t excess_lag_ns;
+    uint64_t behind_ns;
 };
 struct detector_sample detector_last_sample(const struct detector *detector);
 

@@ -306,6 +306,24 @@ static void newest_show(struct detector *detector, const struct arrival *a)
     }
 }
 
+/* ---- beside its twin ------------------------------------------------------------------------- */
+
+/* The same frame over two connections: the later one tells how far behind it is. */
+static void twins_compare(struct detector *detector, const struct arrival *a)
+{
+    if (LIKELY(detector->firsts == NULL) || a->stream->mode == SEQUENCE_BY_NONE) {
+        return;
+    }
+    struct first_seen *table = &detector->firsts[(size_t)a->event->stream * FIRST_SEEN_SIZE];
+    const uint32_t connection = a->event->connection;
+    if (a->is_newer) {
+        first_seen_keep(table, a->stream->newest, connection, a->recv_ns);
+    } else if (a->verdict == SEQUENCE_NEXT || a->verdict == SEQUENCE_FIRST) {
+        detector->sample.has_behind = first_seen_behind(
+            table, a->leg->sequence.newest, connection, a->recv_ns, &detector->sample.behind_ns);
+    }
+}
+
 /* ---- the walk -------------------------------------------------------------------------------- */
 
 /* Counts it, ends what its coming ends, and passes first the verdicts that were due before it
@@ -372,6 +390,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
         debt_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
         quiet_sign(&a);
+        twins_compare(detector, &a);
     }
     newest_show(detector, &a);
 }

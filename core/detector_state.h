@@ -36,6 +36,7 @@
 #include "core/detector_debt.h"
 #include "core/due_id.h"
 #include "core/envelope.h"
+#include "core/first_seen.h"
 #include "core/key_lease.h"
 #include "core/lag_split.h"
 #include "core/lagging.h"
@@ -264,6 +265,7 @@ struct detector {
     uint32_t changed_count;
     uint64_t fault_serial;
     struct detector_sample sample;
+    struct first_seen *firsts; /* FIRST_SEEN_SIZE a stream; NULL: twins are not compared */
     struct detector_totals totals;
 };
 

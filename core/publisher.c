@@ -311,10 +311,11 @@ publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_
 struct flatline_histogram *
 publisher_connection_histogram(struct publisher *publisher, uint32_t connection, uint32_t which)
 {
-    flatline_assert(which == 0);
-    return publisher->histograms
-               ? record_at(publisher, FLATLINE_SECTION_CONNECTION_HISTOGRAMS, connection)
-               : NULL;
+    const uint32_t each = publisher->connection_histograms;
+    return which < each ? record_at(publisher,
+                                    FLATLINE_SECTION_CONNECTION_HISTOGRAMS,
+                                    connection * each + which)
+                        : NULL;
 }
 
 void publisher_counter(struct publisher *publisher, uint32_t counter, uint64_t value)

@@ -56,6 +56,7 @@ struct publisher_config {
     uint32_t faults_max; /* 0: 256 */
     uint32_t events_max; /* 0: 4096; a power of two */
     bool histograms;     /* per stream: interarrival, lag; per connection: round trip */
+    bool twins;          /* per connection, too: how far behind its twin a frame came */
     const char *const *counter_names;
     uint32_t counter_count;
     uint32_t advice_max;        /* 0: no advice */
@@ -169,8 +170,8 @@ void publisher_error(struct publisher *publisher, const char *text, uint64_t now
 /** The connection's line of words, to be filled with store_relaxed by the judge. */
 struct flatline_connection *publisher_connection(struct publisher *publisher, uint32_t connection);
 
-/** Histograms of a stream (0 interarrival, 1 lag) and a connection (0 round trip); NULL where
- *  off. */
+/** Histograms of a stream (0 interarrival, 1 lag) and a connection (0 round trip, 1 how far behind
+ *  its twin, where there are twins); NULL where off. */
 struct flatline_histogram *
 publisher_stream_histogram(struct publisher *publisher, uint32_t stream, uint32_t which);
 struct flatline_histogram *

@@ -301,6 +301,7 @@ static struct publisher *publisher_allocate(const struct publisher_config *confi
     publisher->connection_count = config->connection_count;
     publisher->counter_count = config->counter_count;
     publisher->histograms = config->histograms;
+    publisher->connection_histograms = connection_histograms(config);
     publisher->fault_count = publisher->plan.sections[FLATLINE_SECTION_FAULTS].count;
     publisher->advice_count = config->advice_max;
     publisher->gate_count = config->gate_count;

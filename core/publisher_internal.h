@@ -42,6 +42,7 @@ struct publisher {
     uint32_t event_mask;
     uint32_t counter_count; /* without the publisher's own */
     bool histograms;
+    uint32_t connection_histograms; /* of each */
     struct segment_plan plan;
     struct publisher_mirror mirror;
     struct flatline_header *predecessor; /* dead, to be marked once the name is ours; or NULL */
@@ -55,6 +56,12 @@ struct publisher {
 
 /* The publisher's own counters, behind those of the configuration. */
 enum publisher_own_counter { PUBLISHER_FAULTS_LOST, PUBLISHER_ERRORS_LOST, PUBLISHER_OWN_COUNTERS };
+
+static inline uint32_t connection_histograms(const struct publisher_config *config)
+{
+    const uint32_t wanted = config->twins ? 2 : 1;
+    return config->histograms ? wanted : 0;
+}
 
 /** Lays out the segment of a configuration. Pure. */
 struct segment_plan segment_plan(const struct publisher_config *config);

@@ -88,7 +88,7 @@ struct segment_plan segment_plan(const struct publisher_config *config)
     plan_section(&plan,
                  FLATLINE_SECTION_CONNECTION_HISTOGRAMS,
                  line_up(connection_bytes),
-                 config->histograms ? config->connection_count : 0);
+                 config->connection_count * connection_histograms(config));
     plan.file_bytes = line_up(plan.file_bytes);
     return plan;
 }
@@ -131,8 +131,8 @@ static void fill_connections(uint8_t *map,
         const char *name = config->connections[i].name;
         memcpy(connections[i].name, name, strlen(name));
         connections[i].venue = config->connections[i].venue;
-        connections[i].first_histogram = config->histograms ? i : 0;
-        connections[i].histogram_count = config->histograms ? 1 : 0;
+        connections[i].first_histogram = i * connection_histograms(config);
+        connections[i].histogram_count = connection_histograms(config);
     }
 }
 

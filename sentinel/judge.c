@@ -34,6 +34,7 @@ struct judge {
     struct flatline_histogram **interarrival;
     struct flatline_histogram **lag;
     struct flatline_histogram **round_trip;
+    struct flatline_histogram **behind; /* its twin */
     struct event batch[BATCH_EVENTS];
     uint64_t last_pass_ns;
     /* ingest's pass that the watermarks we last loaded are at least as new as */
@@ -86,8 +87,9 @@ int judge_create(const struct judge_setup *setup, struct judge **ret_judge)
     judge->interarrival = calloc(streams + 1U, sizeof(struct flatline_histogram *));
     judge->lag = calloc(streams + 1U, sizeof(struct flatline_histogram *));
     judge->round_trip = calloc(slots + 1U, sizeof(struct flatline_histogram *));
+    judge->behind = calloc(slots + 1U, sizeof(struct flatline_histogram *));
     if (judge->marks == NULL || judge->interarrival == NULL || judge->lag == NULL ||
-        judge->round_trip == NULL) {
+        judge->round_trip == NULL || judge->behind == NULL) {
         judge_destroy(judge);
         return -ENOMEM;
     }
@@ -97,6 +99,7 @@ int judge_create(const struct judge_setup *setup, struct judge **ret_judge)
     }
     for (uint32_t i = 0; i < slots; i++) {
         judge->round_trip[i] = publisher_connection_histogram(setup->publisher, i, 0);
+        judge->behind[i] = publisher_connection_histogram(setup->publisher, i, 1);
     }
     judge->suspended_ns = suspended_now();
     judge->published_deadline_ns = DETECTOR_NEVER;
@@ -113,6 +116,7 @@ void judge_destroy(struct judge *judge)
     free(judge->interarrival);
     free(judge->lag);
     free(judge->round_trip);
+    free(judge->behind);
     free(judge);
 }
 
@@ -137,7 +141,7 @@ static void changes_publish(struct judge *judge)
     }
 }
 
-static void sample_record(struct judge *judge, uint32_t stream)
+static void sample_record(struct judge *judge, uint32_t stream, uint16_t connection)
 {
     const struct detector_sample sample = detector_last_sample(judge->setup.detector);
     if (sample.has_interarrival && judge->interarrival[stream] != NULL) {
@@ -145,6 +149,9 @@ static void sample_record(struct judge *judge, uint32_t stream)
     }
     if (sample.has_lag && judge->lag[stream] != NULL) {
         hist_record(judge->lag[stream], sample.excess_lag_ns);
+    }
+    if (sample.has_behind && judge->behind[connection] != NULL) {
+        hist_record(judge->behind[connection], sample.behind_ns);
     }
 }
 
@@ -156,7 +163,7 @@ static void event_apply(struct judge *judge, const struct event *event)
     if (event->kind == EVENT_DATA && event->stream < judge->setup.config->stream_count) {
         publisher_lease(
             judge->setup.publisher, event->stream, detector_stream(detector, event->stream));
-        sample_record(judge, event->stream);
+        sample_record(judge, event->stream, event->connection);
     } else if (event->kind == EVENT_PONG && event->connection < judge->setup.words->slot_count) {
         if (judge->round_trip[event->connection] != NULL) {
             hist_record(judge->round_trip[event->connection], event->note.value);

@@ -65,6 +65,7 @@ static int twin_add(struct plan *plan, uint32_t index, const struct config *conf
     line->twin = plan->line_count;
     twin->twin = index;
     twin->part = 1;
+    plan->has_twins = true;
     memcpy(twin->name + strnlen(twin->name, sizeof(twin->name) - sizeof(TWIN_NAME)),
            TWIN_NAME,
            sizeof(TWIN_NAME));

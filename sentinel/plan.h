@@ -39,6 +39,7 @@ struct plan {
     struct plan_line *lines;
     uint32_t line_count;
     uint32_t leg_count; /* stream x slot */
+    bool has_twins;
 };
 
 static inline uint32_t plan_slot_count(const struct plan *plan)

@@ -74,6 +74,7 @@ int segment_plan_create(const struct config *config,
                                                 .faults_max = config->faults_max,
                                                 .events_max = config->events_max,
                                                 .histograms = config->histograms,
+                                                .twins = plan->has_twins,
                                                 .advice_max = ADVICE_MAX,
                                                 .control_socket = config->control_socket};
     segment->wanted.counter_names = judge_counter_names(&segment->wanted.counter_count);

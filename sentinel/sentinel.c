@@ -199,6 +199,7 @@ static int detector_make(struct flatline_sentinel *sentinel)
                                            .connections_max = plan_slot_count(plan),
                                            .legs_max = plan->leg_count,
                                            .engines_max = ENGINE_WATCH_MAX,
+                                           .compares_twins = plan->has_twins,
                                            .gates_max = config->gate_count,
                                            .sockets_max = SOCKET_PLACES};
     struct detector_policy policy = config->policy;

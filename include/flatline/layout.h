@@ -398,7 +398,7 @@ struct flatline_connection {
 #define FLATLINE_CONNECTION_FIELDS(F)                                                               \
     F(flatline_connection, name, 0, 64, "text", "venue/route/number")                               \
     F(flatline_connection, venue, 64, 4, "enum flatline_venue", "")                                 \
-    F(flatline_connection, first_histogram, 68, 4, "index", "round trip of the own stamped ping, in CONNECTION_HISTOGRAMS") \
+    F(flatline_connection, first_histogram, 68, 4, "index", "in CONNECTION_HISTOGRAMS: round trip of the own stamped ping; then, of twins, how far behind the first a frame came") \
     F(flatline_connection, histogram_count, 72, 4, "count", "")                                     \
     F(flatline_connection, state, 128, 8, "enum flatline_connection_state", "")                     \
     F(flatline_connection, epoch, 136, 8, "count", "connections made under this name")              \

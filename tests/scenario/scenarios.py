@@ -825,6 +825,9 @@ def what_happens_to_one_twin_names_it_and_breaks_no_lease(bin_dir, keep):
         told = connection_troubles(lab)
         complaints += [f"of another connection: {told}"] if {c for _, c, _ in told} - {"okx/public/1a", "okx/public/1.2a"} else []
         complaints += [f"not DOWN with a leg left: {told}"] if not {(k, n) for k, _, n in told} >= {("DOWN", 1)} else []
+        dump = json.loads(lab.flatline("dump", "--json")[1])
+        behind = [dump["CONNECTION_HISTOGRAMS"][c["first_histogram"] + 1]["total"] for c in dump["CONNECTIONS"]]
+        complaints += [f"frames behind their twins: {behind}"] if sum(behind) < 100 else []
         lost = [r for r in watch.since(since_ns) if r["type"] == "lapse"]
         complaints += [f"a lease was lost: {lost}"] if lost else []
         complaints += ["not all is well in the end"] if not healthy(lab) else []
