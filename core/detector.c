@@ -83,6 +83,7 @@ static bool arrays_create(struct detector *detector)
            deadlines_create(&detector->witnesses, limits->streams_max) &&
            deadlines_create(&detector->quiets, limits->streams_max) &&
            deadlines_create(&detector->starts, limits->legs_max) && silence_create(detector) &&
+           deadlines_create(&detector->beats, limits->legs_max) &&
            deadlines_create(&detector->debts, limits->legs_max * DEBTS) &&
            (limits->engines_max == 0 || detector->engines != NULL) &&
            (limits->sockets_max == 0 || detector->sockets != NULL);
@@ -134,6 +135,7 @@ void detector_destroy(struct detector *detector)
     free(detector->witnesses.at_ns);
     free(detector->quiets.at_ns);
     free(detector->starts.at_ns);
+    free(detector->beats.at_ns);
     free(detector->debts.at_ns);
     free(detector);
 }
@@ -169,6 +171,7 @@ int detector_add_connection(struct detector *detector, enum flatline_venue venue
     carrier->acks_due_ns = DEADLINE_NEVER;
     carrier->notice_due_ns = DEADLINE_NEVER;
     carrier->narrow_due_ns = DEADLINE_NEVER;
+    carrier->beats_due_ns = DEADLINE_NEVER;
     return (int)detector->carrier_count++;
 }
 
@@ -212,6 +215,7 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
                                          .next_of_stream = owner->first_leg,
                                          .next_of_carrier = carrier->first_leg,
                                          .generation = owner->generation,
+                                         .metronome = {.period_ns = owner->traits.period_ns},
                                          .push_pending = owner->traits.first_push_is_old};
     owner->first_leg = index;
     owner->view.legs += carrier->is_spare ? 0U : 1U;
@@ -339,7 +343,11 @@ static void carrier_apply(struct detector *detector,
     case EVENT_NOTICE:
         carrier_notice(detector, carrier, event, at_ns);
         break;
+    case EVENT_PING:
+        ping_apply(detector, carrier, at_ns);
+        break;
     case EVENT_PONG:
+        pong_apply(detector, carrier, at_ns);
         user_pong(detector, carrier, at_ns);
         break;
     case EVENT_DRAINED:

@@ -83,6 +83,13 @@ int detector_add_leg(struct detector *detector, uint32_t stream, uint32_t connec
  *  added. */
 void detector_mark_spare(struct detector *detector, uint32_t connection, uint32_t of);
 
+/** Says how often the venue pings a connection, and how often we ping it; 0 = not at all, or not known.
+ *  Before its first event. */
+void detector_set_pings(struct detector *detector,
+                        uint32_t connection,
+                        uint64_t server_ping_ns,
+                        uint64_t own_ping_ns);
+
 /** Adds a gate, in the order of its index, so that an engine that quotes while it is closed can be
  *  found. `members` is copied. Returns the index, or -ENOSPC. */
 int detector_add_gate(struct detector *detector,

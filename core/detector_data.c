@@ -352,6 +352,7 @@ static void arrive(struct detector *detector, struct arrival *a)
         detector->sample.interarrival_ns = a->since_last_ns;
     }
     leg->last_recv_ns = a->recv_ns;
+    beats_heard(detector, a->carrier, a->recv_ns);
     if (a->recv_ns > stream->view.last_recv_ns) {
         stream->view.last_recv_ns = a->recv_ns;
     }
@@ -388,6 +389,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         timing_apply(detector, &a);
         debt_apply(detector, &a);
+        beats_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);
         quiet_sign(&a);
         twins_compare(detector, &a);

@@ -76,6 +76,7 @@ static void carrier_restart(struct detector *detector,
 {
     debts_forgive(detector, carrier, at_ns);
     carrier_silence_restart(detector, carrier, 0);
+    beats_forgive(detector, carrier, at_ns);
     carrier->state = state;
     carrier->excess_ns = 0;
     memset(carrier->signs, 0, sizeof(carrier->signs));
@@ -372,5 +373,8 @@ void carrier_timeouts(struct detector *detector, struct carrier *carrier, uint64
     }
     if (carrier->acks_due_ns <= limit_ns) {
         acks_missing(detector, carrier, carrier->acks_due_ns);
+    }
+    if (carrier->beats_due_ns <= limit_ns) {
+        pings_missed(detector, carrier, carrier->beats_due_ns);
     }
 }

@@ -15,6 +15,7 @@
  *     detector_stall.c  our own stalls
  *     detector_silence.c  silence too long for its stream, by what was learned or by a fixed limit
  *     detector_user.c   account streams and their keys
+ *     detector_metronome.c beats that do not come: timers, pings, pongs
  *     detector_quiet.c  lapsed, but only quiet
  *     detector_engine.c engines: what they tell of themselves, held against what the witness knows
  *     detector_venue.c  what a venue says of itself
@@ -40,6 +41,7 @@
 #include "core/key_lease.h"
 #include "core/lag_split.h"
 #include "core/lagging.h"
+#include "core/metronome.h"
 #include "core/sequence.h"
 #include "core/silence.h"
 
@@ -69,7 +71,16 @@ struct fault {
     char text[EVENT_TEXT_BYTES];
 };
 
-enum leg_fault { LEG_GAP, LEG_REGRESSED, LEG_FROZEN, LEG_START, LEG_LAGGING, LEG_MUTE, LEG_FAULTS };
+enum leg_fault {
+    LEG_GAP,
+    LEG_REGRESSED,
+    LEG_FROZEN,
+    LEG_START,
+    LEG_LAGGING,
+    LEG_MUTE,
+    LEG_BEATS,
+    LEG_FAULTS
+};
 
 enum carrier_fault {
     CARRIER_DOWN,
@@ -82,6 +93,7 @@ enum carrier_fault {
     CARRIER_MUTE,
     CARRIER_SILENT,
     CARRIER_CHANNEL, /* summary: all streams of one channel are mute */
+    CARRIER_BEATS,
     CARRIER_FAULTS
 };
 
@@ -121,7 +133,8 @@ struct leg {
     uint32_t next_of_side;
     struct best best; /* as it last showed it, where it owes every change of it */
     struct debt debts[DEBTS];
-    uint64_t open; /* kinds open on this leg */
+    uint64_t open;              /* kinds open on this leg */
+    struct metronome metronome; /* where the venue pushes by a timer */
     struct fault faults[LEG_FAULTS];
 };
 
@@ -157,6 +170,7 @@ struct carrier {
     uint64_t acks_due_ns;
     uint64_t notice_due_ns;
     uint64_t narrow_due_ns; /* until when a channel's summary may explain what is still mute */
+    uint64_t beats_due_ns;  /* when its pings, or pongs, will have been missed */
     uint32_t acks_expected;
     uint32_t acks;
     uint32_t first_leg;
@@ -165,15 +179,18 @@ struct carrier {
     bool
         is_spare; /* only ever the successor of another: its legs are not missing while it is down */
     bool started;
-    uint8_t mute_channel;   /* stream_traits.channel of CARRIER_CHANNEL */
-    bool stall_pending;     /* our stall is over, but no drained pass has been seen since */
-    uint64_t last_data_ns;  /* of a frame on any of its legs, in this life */
-    uint32_t debts_waiting; /* of its legs, for its next frame */
-    uint64_t debts_from_ns; /* no allowance counts from before: our last stall */
-    uint64_t twins_from_ns; /* nothing shown before is owed to twins */
-    struct lagging lagging; /* of the part of the lag that is the connection's */
+    uint8_t mute_channel;     /* stream_traits.channel of CARRIER_CHANNEL */
+    bool stall_pending;       /* our stall is over, but no drained pass has been seen since */
+    uint64_t speaks_since_ns; /* since then without a break */
+    uint64_t last_data_ns;    /* of a frame on any of its legs, in this life */
+    uint32_t debts_waiting;   /* of its legs, for its next frame */
+    uint64_t debts_from_ns;   /* no allowance counts from before: our last stall */
+    uint64_t twins_from_ns;   /* nothing shown before is owed to twins */
+    struct lagging lagging;   /* of the part of the lag that is the connection's */
     struct lag_split lag_split;
     struct cusum lag_cusum;
+    struct metronome pings; /* the venue's */
+    struct metronome pongs; /* to ours */
     struct lag_window lags;
     struct silence *silence; /* of all its streams together; NULL: is not learned */
     uint64_t open;
@@ -237,6 +254,7 @@ struct detector {
     struct deadlines witnesses;       /* by stream: REST has shown a change */
     struct deadlines quiets;  /* by stream: when to look whether it is quiet; wakes nobody */
     struct deadlines starts;  /* by leg */
+    struct deadlines beats;   /* by leg */
     struct deadlines debts;   /* by leg, two each */
     uint64_t due_ids_pass_ns; /* when to look at them next */
     uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
@@ -465,6 +483,16 @@ uint32_t witnesses_pass(struct detector *detector, uint64_t now_ns, uint32_t mos
 /* detector_venue.c */
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+
+/* detector_metronome.c */
+void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void beats_apply(struct detector *detector, const struct arrival *a);
+void leg_beats_missed(struct detector *detector, struct leg *leg, uint64_t at_ns);
+void ping_apply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void pong_apply(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void pings_missed(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void beats_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
+void beats_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 
 /* detector_quiet.c */
 void quiet_sign(const struct arrival *a);

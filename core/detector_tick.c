@@ -95,9 +95,25 @@ static uint32_t starts_pass(struct detector *detector, uint64_t now_ns, uint32_t
     return passed;
 }
 
+static uint32_t beats_pass(struct detector *detector, uint64_t now_ns, uint32_t most)
+{
+    uint32_t passed = 0;
+    for (uint32_t at = 0; passed < most && deadlines_due(&detector->beats, now_ns, &at);) {
+        struct leg *leg = &detector->legs[at - 1];
+        const struct carrier *carrier = &detector->carriers[leg->connection];
+        const uint64_t due_ns = deadlines_get(&detector->beats, at - 1);
+        if (due_ns <= carrier_drained_ns(carrier) && !carrier->stall_pending) {
+            leg_beats_missed(detector, leg, due_ns);
+            passed++;
+        }
+    }
+    return passed;
+}
+
 static uint64_t carrier_due_ns(const struct carrier *carrier)
 {
-    return earlier_of(earlier_of(carrier->notice_due_ns, carrier->narrow_due_ns),
+    return earlier_of(earlier_of(earlier_of(carrier->notice_due_ns, carrier->narrow_due_ns),
+                                 carrier->beats_due_ns),
                       earlier_of(carrier->first_data_due_ns, carrier->acks_due_ns));
 }
 
@@ -145,6 +161,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
         detector->stall_clear_ns = DEADLINE_NEVER;
     }
     left -= starts_pass(detector, now_mono_ns, left);
+    left -= beats_pass(detector, now_mono_ns, left);
     left -= debts_pass(detector, now_mono_ns, left);
     left -= witnesses_pass(detector, now_mono_ns, left);
     left -= lapses_pass(detector, now_mono_ns, left);
@@ -160,6 +177,7 @@ uint64_t detector_next_deadline(const struct detector *detector)
     uint64_t next_ns = earlier_of(detector->lapses.bound_ns, detector->silence.bound_ns);
     next_ns = earlier_of(next_ns, detector->carrier_silence.bound_ns);
     next_ns = earlier_of(next_ns, detector->starts.bound_ns);
+    next_ns = earlier_of(next_ns, detector->beats.bound_ns);
     next_ns =
         earlier_of(next_ns, earlier_of(detector->debts.bound_ns, detector->witnesses.bound_ns));
     next_ns = earlier_of(next_ns, detector->carriers_due_ns);

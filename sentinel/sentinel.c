@@ -215,6 +215,12 @@ static int detector_make(struct flatline_sentinel *sentinel)
     for (uint32_t slot = 0; result >= 0 && slot < plan_slot_count(plan); slot++) {
         const struct plan_line *line = &plan->lines[plan_line_of(slot)];
         result = detector_add_connection(sentinel->detector, line->venue, line->route);
+        if (result >= 0) {
+            detector_set_pings(sentinel->detector,
+                               slot,
+                               venue_facts(line->venue)->server_ping_ns,
+                               config->venues[line->venue].ping_interval_ns);
+        }
         if (result >= 0 && plan_is_spare(slot)) {
             detector_mark_spare(sentinel->detector, slot, plan_first_of(slot));
         }

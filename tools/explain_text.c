@@ -120,10 +120,17 @@ word_text(const struct flatline_fault *fault, const char *key, size_t length, ch
     (void)snprintf(text, CLI_TEXT_BYTES, "?");
 }
 
+/* A MUTE of a metronome (`by` 4 and up: docs/EVIDENCE.md) owes beats, no ids. */
+static const char *pattern_of(const struct flatline_fault *fault)
+{
+    const bool is_beats = fault->kind == FLATLINE_FAULT_MUTE && fault->evidence[5] >= 4;
+    return is_beats ? EXPLAIN_BEATS : explain_pattern(fault->kind);
+}
+
 size_t explain_fault(const struct flatline_fault *fault, char *text, size_t text_bytes)
 {
     size_t used = 0;
-    for (const char *at = explain_pattern(fault->kind); *at != '\0' && used + 1 < text_bytes;) {
+    for (const char *at = pattern_of(fault); *at != '\0' && used + 1 < text_bytes;) {
         const char *end = *at == '{' ? strchr(at, '}') : NULL;
         if (end == NULL) {
             text[used++] = *at++;

@@ -10,6 +10,12 @@
 #include <stddef.h>
 
 #define EXPLAIN_TEXT_BYTES 640
+/* of a MUTE that is told by beats that do not come */
+#define EXPLAIN_BEATS                                                                              \
+    "what comes by a timer does not: {owed_id} of the last {shown_id} beats are missing, each "    \
+    "half "                                                                                        \
+    "a period ({allowance_ns}) after it was due; the first of them was due {waited_ns} before "    \
+    "that"
 
 /** Writes the sentence of a fault's kind with its numbers: times as people write them. Returns the
  *  length, cut to text_bytes. */

@@ -2,6 +2,7 @@
 #include "tools/stage.h"
 
 #include "core/base.h"
+#include "feeds/channels.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +28,11 @@ int stage_add_connection(struct stage *stage, enum flatline_venue venue, uint32_
     const int index = stage->connection_count < stage->connections_max
                           ? detector_add_connection(stage->detector, venue, route)
                           : -ENOSPC;
-    stage->connection_count += index >= 0 ? 1U : 0U;
+    if (index >= 0) {
+        /* a recording tells no interval of its own pings */
+        detector_set_pings(stage->detector, (uint32_t)index, venue_facts(venue)->server_ping_ns, 0);
+        stage->connection_count++;
+    }
     return index;
 }
 

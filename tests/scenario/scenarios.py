@@ -37,6 +37,7 @@ BOOK = f"{USDM}/BTCUSDT/depth@100ms"
 BBO = f"{USDM}/BTCUSDT/bookTicker"
 ETH_BBO = f"{USDM}/ETHUSDT/bookTicker"
 MARK = f"{USDM}/BTCUSDT/markPrice@1s"
+AGG = f"{USDM}/BTCUSDT/aggTrade"
 USER = f"{USDM}/main/user"
 SPOT_BOOK = "binance-spot/BTCUSDT/depth@100ms"
 SPOT_BBO = "binance-spot/BTCUSDT/bookTicker"
@@ -985,6 +986,11 @@ SCENARIOS = (
     Scenario("an_okx_book_silent_after_a_reconnect_is_never_started", (OKX_BOOKS, OKX_BBO),
              (f"silent-subscribe {OKX_BBO}", "rst okx/public"), faults=F(("DOWN", "connection"), ("NEVER_STARTED", "stream")),
              revoked=F(OKX_BOOKS, OKX_BBO), evidence={"NEVER_STARTED": {"acked": 1}}, end=("clear", "rst okx/public")),
+    Scenario("a_metronome_that_stops_with_its_route_is_mute", (BOOK, (MARK, "stale_after: 60s")), (sleep(11.0), f"mute {USDM}/market"),
+             faults=F(("MUTE", "route")), revoked=F(MARK), evidence={"MUTE": {"by": 4, "text": "2 of 3 beats missed, each 1 s"}},
+             end=(f"unmute {USDM}/market",)),
+    Scenario("a_metronome_that_stops_alone_is_a_mute_stream", (BOOK, (MARK, "stale_after: 60s"), (AGG, "stale_after: 5s")), (sleep(11.0), f"mute {MARK}"),
+             faults=F(("MUTE", "stream")), revoked=F(MARK), evidence={"MUTE": {"by": 4}}, end=(f"unmute {MARK}",)),
     Scenario("rotation_after_rotation_costs_no_lease_and_accuses_nobody", (BOOK, BBO, (MARK, "stale_after: 3s"), OKX_BOOKS, SPOT_BOOK), (sleep(10.0),),
              venue_options="max_age: 2s"),
     Scenario("a_notice_and_a_cut_at_once_revoke_until_data", (SPOT_BOOK, SPOT_BBO), ("shutdown-notice binance-spot 30s", "rst binance-spot/*"),
