@@ -208,6 +208,7 @@ void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t a
 static void channel_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     carrier->narrow_due_ns = DEADLINE_NEVER;
+    carrier_silences_excuse(detector, carrier, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_CHANNEL], at_ns);
     carrier_retell(detector, carrier, at_ns);
 }

@@ -338,6 +338,7 @@ debt_restart(struct detector *detector, struct leg *leg, enum debt_kind kind, ui
  * gaps tell that. Each of its legs owes again what its twins show from now on. */
 static void carrier_speaks(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    carrier_silences_excuse(detector, carrier, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_MUTE], at_ns);
     carrier->twins_from_ns = at_ns + SPREAD_NS;
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
@@ -399,15 +400,18 @@ bool leg_has_twin(const struct detector *detector, const struct leg *own)
     return false;
 }
 
-/* A connection begins or ends a life: nothing is owed over it. */
+/* A connection begins or ends a life: nothing is owed over it, and what it explained is excused before
+ * that is told. */
 void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    carrier_silences_excuse(detector, carrier, at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct leg *leg = &detector->legs[at];
         const struct stream *stream = &detector->streams[leg->stream];
         debt_end(detector, leg, DEBT_BOOK, at_ns);
         debt_end(detector, leg, DEBT_TWIN, at_ns);
+        fault_clear(detector, &leg->faults[LEG_MUTE], at_ns); /* by REST: no debt of its own */
         leg->first_ns = 0;
         leg->best = (struct best){0};
         if (leg->side != SIDE_NONE) {

@@ -93,6 +93,7 @@ static void carrier_restart(struct detector *detector,
 /* Given up or replaced: nothing on it will ever put right what stands on it. */
 static void carrier_retire(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    debts_forgive(detector, carrier, at_ns); /* first: its venue may have been silent with it */
     for (uint32_t i = 0; i < CARRIER_FAULTS; i++) {
         fault_clear(detector, &carrier->faults[i], at_ns);
     }

@@ -300,17 +300,28 @@ uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint3
     return passed;
 }
 
-/* It speaks again: its streams have been silent for its sake, and are held to account from now. */
-static void carrier_silence_over(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+/* It has been silent for a larger cause's sake, which is over: it is held to account from now, if
+ * anything carries it. */
+void silence_excuse(struct detector *detector, struct stream *stream, uint64_t at_ns)
+{
+    struct fault *silent = &stream->faults[STREAM_SILENT];
+    if (silent->id != 0 && silent->explained) {
+        fault_clear(detector, silent, at_ns);
+        silence_restart(detector, stream, stream->view.legs_up != 0 ? at_ns : 0);
+    }
+}
+
+void carrier_silences_excuse(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
-        struct stream *stream = &detector->streams[detector->legs[at].stream];
-        if (stream->faults[STREAM_SILENT].explained) {
-            fault_clear(detector, &stream->faults[STREAM_SILENT], at_ns);
-            silence_restart(detector, stream, at_ns);
-        }
+        silence_excuse(detector, &detector->streams[detector->legs[at].stream], at_ns);
     }
+}
+
+static void carrier_silence_over(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    carrier_silences_excuse(detector, carrier, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_SILENT], at_ns);
     blame_carrier_speaks(detector, carrier, at_ns);
 }

@@ -534,6 +534,8 @@ uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most
 /* The same of all streams of a connection together. */
 void carrier_silence_add(struct detector *detector, struct carrier *carrier);
 void carrier_silence_settle(struct detector *detector, struct carrier *carrier, uint64_t until_ns);
+void silence_excuse(struct detector *detector, struct stream *stream, uint64_t at_ns);
+void carrier_silences_excuse(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_silence_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);

@@ -51,6 +51,9 @@ void symbol_status_apply(struct detector *detector, const struct event *event, u
     struct stream *stream = &detector->streams[event->stream];
     struct fault *fault = &stream->faults[STREAM_HALTED];
     stream->halted = event->note.code != 0;
+    if (!stream->halted) {
+        silence_excuse(detector, stream, at_ns);
+    }
     blame_retell_stream(detector, stream, at_ns);
     if (!stream->halted) {
         fault_clear(detector, fault, at_ns);

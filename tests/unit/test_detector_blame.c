@@ -333,6 +333,77 @@ static void when_every_venue_falls_silent_it_is_we_who_are_deaf(void **state)
     rig_stop(&rig);
 }
 
+/* ---- the explained, once what explained them is gone ------------------------------------------ */
+
+static void line_link(enum event_kind kind, uint32_t line, uint8_t how)
+{
+    struct event event = rig_event(kind, line, ms(now_ms));
+    event.link.how = how;
+    send(&rig, event);
+}
+
+static void a_silent_connection_that_ends_leaves_its_streams_unaccused(void **state)
+{
+    (void)state;
+    lines_teach();
+    lines_run(60000, 14);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 1);
+    line_link(EVENT_CONNECTION_DOWN, 0, LINK_END_CLOSE);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    assert_absent(silent_with(FINDING_FAULT, FLATLINE_SCOPE_STREAM)); /* DOWN says it all */
+    lines_run(60000, 15);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 0);
+    rig_stop(&rig);
+}
+
+static void rest_tells(uint64_t levels, uint64_t at_ms)
+{
+    struct event event = rig_event(EVENT_REST_BOOK, EVENT_NO_CONNECTION, ms(at_ms));
+    event.stream = 0;
+    event.rest.levels = levels;
+    event.rest.sent_mono_ns = ms(at_ms);
+    send(&rig, event);
+}
+
+static void a_mute_connection_that_speaks_again_leaves_its_streams_unaccused(void **state)
+{
+    (void)state;
+    struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    traits.silent_after_ns = 5 * NS_PER_S;
+    rig_start_one(&rig, &traits);
+    rig_leg(&rig, rig_stream(&rig, &traits), 0);
+    send(&rig, with_id(bare(0, 0, ms(0)), 1));
+    send(&rig, with_id(bare(1, 0, ms(0)), 1));
+    rest_tells(1, 100);
+    rest_tells(2, 200);
+    rig_tick(&rig, ms(10000));
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION), 1);
+    send(&rig, with_id(bare(1, 0, ms(10000)), 2)); /* the other may be quiet yet */
+    assert_int_equal(standing(FLATLINE_SCOPE_CONNECTION), 0);
+    assert_absent(silent_with(FINDING_FAULT, FLATLINE_SCOPE_STREAM));
+    rig_tick(&rig, ms(14999));
+    assert_absent(silent_with(FINDING_FAULT, FLATLINE_SCOPE_STREAM));
+    rig_tick(&rig, ms(15000)); /* but not for ever */
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 2);
+    rig_stop(&rig);
+}
+
+static void silent_connections_that_are_given_up_take_their_venues_silence_with_them(void **state)
+{
+    (void)state;
+    lines_teach();
+    lines_run(60000, 12);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 1);
+    line_link(EVENT_CONNECTION_DOWN, 0, LINK_END_LOCAL);
+    line_link(EVENT_CONNECTION_DOWN, 1, LINK_END_LOCAL);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
+    lines_run(60000, 15);
+    rig.count = 0;
+    lines_run(60000, 14); /* and a silence after that is told again */
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 1);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +418,9 @@ int main(void)
             a_connection_silent_beside_another_of_its_venue_is_to_blame_and_explains_its_streams),
         cmocka_unit_test(a_venue_silent_while_another_is_heard_is_one_fault_of_the_venue),
         cmocka_unit_test(when_every_venue_falls_silent_it_is_we_who_are_deaf),
+        cmocka_unit_test(a_silent_connection_that_ends_leaves_its_streams_unaccused),
+        cmocka_unit_test(a_mute_connection_that_speaks_again_leaves_its_streams_unaccused),
+        cmocka_unit_test(silent_connections_that_are_given_up_take_their_venues_silence_with_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
