@@ -137,6 +137,24 @@ static void say_habits(const struct subject *subject)
                  longest);
 }
 
+/* From when on silence itself is a finding, as things stand. */
+static void say_provable(const struct subject *subject)
+{
+    char limit[CLI_TEXT_BYTES];
+    const uint64_t provable_ns = subject->snapshot.detail.silence_provable_ns;
+    const bool is_learned = subject->entry->stream_class == FLATLINE_CLASS_BOOK ||
+                            subject->entry->stream_class == FLATLINE_CLASS_OTHER;
+    if (!subject->has_detail || (provable_ns == 0 && !is_learned)) {
+        return; /* timers and accounts have other witnesses than their silence */
+    }
+    if (provable_ns == 0) {
+        (void)puts("  By its silence alone nothing is provable yet.");
+        return;
+    }
+    cli_span_text((int64_t)provable_ns, limit);
+    (void)printf("  A silence of it is proven SILENT from %s on.\n", limit);
+}
+
 static void say_fault(const struct subject *subject, const struct flatline_fault *fault)
 {
     char sentence[EXPLAIN_TEXT_BYTES];
@@ -192,8 +210,13 @@ static void say_nothing_proven(const struct subject *subject)
     const enum flatline_why why = flatline_why(&subject->stream, subject->now_ns);
     if (why == FLATLINE_WHY_UNKNOWN) {
         (void)puts("  No finding stands: nothing is known of it yet.");
-    } else if (why == FLATLINE_WHY_LAPSED || why == FLATLINE_WHY_LAPSED_QUIET ||
-               why == FLATLINE_WHY_LAPSED_SUSPECT) {
+    } else if (why == FLATLINE_WHY_LAPSED_QUIET) {
+        (void)puts("  No finding stands, and others of its connection speak: the market is quiet, "
+                   "as far as can be seen.");
+    } else if (why == FLATLINE_WHY_LAPSED_SUSPECT) {
+        (void)puts("  No finding stands, but it is suspect: the others of its connection fell "
+                   "silent, too, or a finding ended the quiet.");
+    } else if (why == FLATLINE_WHY_LAPSED) {
         (void)puts(
             "  No finding stands: this silence is neither proven a fault nor a quiet market.");
     }
@@ -223,6 +246,7 @@ static void say_all(const struct subject *subject)
     say_lease(subject);
     say_data(subject);
     say_habits(subject);
+    say_provable(subject);
     if (say_faults(subject) == 0) {
         say_nothing_proven(subject);
     }
@@ -253,6 +277,7 @@ static json_t *json_subject(const struct subject *subject)
         object,
         "age_ns",
         cli_json_span(subject->snapshot.detail.last_recv_mono_ns, subject->now_ns));
+    cli_json_word(object, "silence_provable_ns", subject->snapshot.detail.silence_provable_ns);
     json_t *findings = json_array();
     for (int i = 0; i < subject->fault_count; i++) {
         if (concerns(subject, &subject->faults[i])) {

@@ -5,6 +5,7 @@
  * "ok". Leaves without a word at the end of input (a dead writer), in order on "stop".
  *
  *   lease STREAM MS        lease until MS from now (negative: lapsed already)
+ *   quiet STREAM MS LIMIT  lapsed a second ago, quiet until MS from now; SILENT from LIMIT ms on
  *   revoke STREAM KIND     lease to 0, by the fault kind's number
  *   beat MS                alive until MS from now; not renewed by itself
  *   fault ID KIND STREAM   opens a fault, evidence 1 .. 6
@@ -39,22 +40,36 @@ static uint64_t from_now(int64_t ms)
     return clock_mono_ns() + (uint64_t)(ms * (int64_t)NS_PER_MS);
 }
 
-static void lease(struct publisher *publisher, uint32_t stream, int64_t ms)
+static struct stream_view leased(uint32_t stream, int64_t ms)
 {
     const uint64_t until = from_now(ms);
-    const struct stream_view view = {.lease_until_ns = until,
-                                     .due_id = 41,
-                                     .frontier_id = 42,
-                                     .last_recv_ns = until - 3 * NS_PER_S,
-                                     .last_newer_ns = until - 3 * NS_PER_S,
-                                     .last_exch_wall_ns = 1,
-                                     .excess_lag_ns = 3 * NS_PER_MS,
-                                     .lost_count = lost_counts[stream],
-                                     .frames = 7,
-                                     .gaps = 2,
-                                     .legs = 1,
-                                     .legs_up = 1,
-                                     .ever_leased = true};
+    return (struct stream_view){.lease_until_ns = until,
+                                .due_id = 41,
+                                .frontier_id = 42,
+                                .last_recv_ns = until - 3 * NS_PER_S,
+                                .last_newer_ns = until - 3 * NS_PER_S,
+                                .last_exch_wall_ns = 1,
+                                .excess_lag_ns = 3 * NS_PER_MS,
+                                .lost_count = lost_counts[stream],
+                                .frames = 7,
+                                .gaps = 2,
+                                .legs = 1,
+                                .legs_up = 1,
+                                .ever_leased = true};
+}
+
+static void lease(struct publisher *publisher, uint32_t stream, int64_t ms)
+{
+    const struct stream_view view = leased(stream, ms);
+    publisher_detail(publisher, stream, &view);
+    publisher_lease(publisher, stream, &view);
+}
+
+static void quiet(struct publisher *publisher, uint32_t stream, int64_t ms, uint64_t limit_ms)
+{
+    struct stream_view view = leased(stream, -1000);
+    view.quiet_until_ns = from_now(ms);
+    view.silence_provable_ns = limit_ms * NS_PER_MS;
     publisher_detail(publisher, stream, &view);
     publisher_lease(publisher, stream, &view);
 }
@@ -142,6 +157,9 @@ static bool obey(struct publisher *publisher, const char *line)
     if (sscanf(line, "lease %" SCNu32 " %" SCNd64, &stream, &ms) == 2 &&
         stream < ARRAY_COUNT(cast_streams)) {
         lease(publisher, stream, ms);
+    } else if (sscanf(line, "quiet %" SCNu32 " %" SCNd64 " %" SCNu64, &stream, &ms, &id) == 3 &&
+               stream < ARRAY_COUNT(cast_streams)) {
+        quiet(publisher, stream, ms, id);
     } else if (sscanf(line, "revoke %" SCNu32 " %" SCNu64, &stream, &kind) == 2 &&
                stream < ARRAY_COUNT(cast_streams)) {
         revoke(publisher, stream, kind);

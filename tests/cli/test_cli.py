@@ -400,6 +400,22 @@ class Lists(Reader):
         self.assertIn("did you mean '" + BOOK, complaint)
         self.assertEqual(self.run_flatline("explain")[0], 0)
 
+    def test_explain_says_what_silence_proves_and_tells_quiet_from_suspect(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("lease 0 -500", "quiet 1 60000 8000", "quiet 2 -500 0")
+        text = self.run_flatline("explain", BOOK)[1]
+        self.assertIn("neither proven a fault nor a quiet market", text)
+        self.assertIn("nothing is provable yet", text)
+        text = self.run_flatline("explain", OKX)[1]
+        self.assertIn("the market is quiet", text)
+        self.assertIn("proven SILENT from 8.000 s on", text)
+        self.assertNotIn("suspect", text)
+        text = self.run_flatline("explain", TRADES)[1]
+        self.assertIn("it is suspect", text)
+        told = self.json_of("explain", OKX, TRADES)[1]
+        self.assertEqual([(t["why"], t["silence_provable_ns"]) for t in told], [("LAPSED_QUIET", 8_000_000_000), ("LAPSED_SUSPECT", 0)])
+
     def test_dump_holds_every_section(self):
         puppet = self.puppet()
         puppet.live()
