@@ -1,25 +1,74 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Live scenarios of engines: the real daemon, the fake venue, and engine_puppet, a real engine that does as it is told.
-
-    engines.py --bin DIR NAME     run one (what ctest does)
-    engines.py --list             names
-
-As in scenarios.py nothing asserts a time: lateness is measured in bench/.
-"""
-import argparse
+"""Scenarios of engines: the toy engines, and engine_puppet, a real engine that does as it is told."""
 import json
 import pathlib
+import signal
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from lab import Lab, LabError, LabSkip
+from lab import Lab, LabError
+from shape import BBO, BOOK, USDM, USER, faults_since
 
-USDM = "binance-usdm"
-BBO = f"{USDM}/BTCUSDT/bookTicker"
-USER = f"{USDM}/main/user"
+
+def troubles_of_an_engine(bin_dir, keep, language):
+    """What is wrong with the findings. An engine whose loop stands still falls behind, too."""
+    troubles = (
+        (signal.SIGSTOP, "ENGINE_STALLED", lambda e: e["process"] == 1 and e["worker_state"] == 1, signal.SIGCONT),
+        (signal.SIGUSR2, "ENGINE_STALLED", lambda e: e["process"] == 0 and e["worker_state"] == 1, None),
+        (signal.SIGUSR1, "ENGINE_STALLED", lambda e: e["worker_state"] == 3, None),
+        (signal.SIGKILL, "ENGINE_GONE", lambda e: e["workers"] == 1, None),
+        (signal.SIGTERM, None, None, None),
+    )
+    complaints = []
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        lab.start_sentinel(lab.write_config(f"streams:\n  - {BOOK}\ngates:\n  quote: {{streams: [{BOOK}]}}", [USDM]))
+        watch = lab.watch()
+        lab.wait_fresh()
+        for number, kind, proves, after in troubles:
+            toy = lab.start_toy(f"toy-{number}", "quote", language)
+            lab.wait_until(lambda toy=toy: '"open"' in toy.text(), "the toy engine quotes", toy)
+            time.sleep(0.5)  # found within 250 ms, and a few beats
+            listed = [(e["engine"], e["process"]) for e in json.loads(lab.flatline("engines", "--json")[1])]
+            complaints += [] if listed == [("toy-quote", "alive")] else [f"listed: {listed}"]
+            since_ns = time.monotonic_ns()
+            toy.signal(number)
+            ignored = {"SELF_STALL", "ENGINE_BEHIND"} if kind == "ENGINE_STALLED" else {"SELF_STALL"}
+            found = watch.wait(lambda r, ignored=ignored: r["type"] == "fault" and r["kind"] not in ignored, since_ns, 3.0 if kind else 1.0)
+            told = (found["kind"], found["text"]) if found else (None, "")
+            if told[0] != kind or (kind and (not told[1].startswith("toy-quote") or not proves(found["evidence"]))):
+                complaints.append(f"after signal {number}: {found}")
+            if after:
+                toy.signal(after)
+            toy.stop()
+            time.sleep(0.5)
+            others = {r["kind"] for r in faults_since(watch, since_ns)} - {kind, *ignored}
+            complaints += [f"after signal {number}, too: {others}"] if others else []
+        if any(r["kind"].startswith("ENGINE") for r in json.loads(lab.flatline("faults", "--open", "--json")[1])):
+            complaints.append("a fault of an engine still stands after its goodbye")
+        if lab.flatline("engines", "--json") != (3, "[]\n"):
+            complaints.append("an engine is listed after its goodbye")
+    return complaints
+
+
+def each_trouble_of_an_engine_is_found_by_its_name(bin_dir, keep):
+    """A toy engine stopped, blocked, panicking, killed, and one that says goodbye: the right fault each, nobody else accused."""
+    return troubles_of_an_engine(bin_dir, keep, "c")
+
+
+def each_trouble_of_an_engine_in_cpp_is_found_by_its_name(bin_dir, keep):
+    """The same of the toy engine in C++."""
+    return troubles_of_an_engine(bin_dir, keep, "cpp")
+
+
+def each_trouble_of_an_engine_in_go_is_found_by_its_name(bin_dir, keep):
+    """The same of the toy engine in Go."""
+    return troubles_of_an_engine(bin_dir, keep, "go")
+
+
+def each_trouble_of_an_engine_in_python_is_found_by_its_name(bin_dir, keep):
+    """The same of the toy engine in Python."""
+    return troubles_of_an_engine(bin_dir, keep, "python")
 
 
 class Puppet:
@@ -257,6 +306,10 @@ def a_key_kept_by_an_engine_is_leased_on_its_word(bin_dir, keep):
 
 
 SCENARIOS = (
+    each_trouble_of_an_engine_is_found_by_its_name,
+    each_trouble_of_an_engine_in_cpp_is_found_by_its_name,
+    each_trouble_of_an_engine_in_go_is_found_by_its_name,
+    each_trouble_of_an_engine_in_python_is_found_by_its_name,
     a_key_kept_by_an_engine_is_leased_on_its_word,
     an_engine_that_falls_behind_is_found_and_its_own_gate_closes,
     quotes_that_outlive_the_gate_are_found_whatever_closed_it,
@@ -264,30 +317,3 @@ SCENARIOS = (
     a_drill_tells_who_reacted_and_pages_nobody,
     advice_is_acknowledged_engine_by_engine,
 )
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bin", help="folder of the built programs")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="leave the laboratory's folder")
-    parser.add_argument("name", nargs="?")
-    options = parser.parse_args()
-    by_name = {f.__name__: f for f in SCENARIOS}
-    if options.list:
-        print("\n".join(by_name))
-        return 0
-    try:
-        complaints = by_name[options.name](options.bin, options.keep)
-    except LabSkip as why:
-        print(f"{options.name}: skipped: {why}")
-        return 77
-    except LabError as error:
-        complaints = [str(error)]
-    for complaint in complaints:
-        print(f"{options.name}: {complaint}")
-    return 1 if complaints else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
