@@ -336,7 +336,7 @@ static void control_wait(struct control *control, bool serves, bool rest_is_busy
 }
 
 /* The table and the socket of one that stands by are another thread's. */
-static bool has_orders(const struct control *control)
+bool control_has_orders(const struct control *control)
 {
     return load_acquire(&control->stands_by) == 0; /* ORDER takeover.standby, acquire */
 }
@@ -347,7 +347,7 @@ void *control_run(void *user)
     bool rest_is_busy = false;
     while (load_acquire(&control->setup.words->stop) ==
            0) { /* acquire: pairs with flatline_stop()'s release */
-        const bool orders = has_orders(control);
+        const bool orders = control_has_orders(control);
         const bool serves =
             orders && control->commands != NULL && clock_mono_ns() >= control->serve_from_mono_ns;
         control_wait(control, serves, rest_is_busy);

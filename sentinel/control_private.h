@@ -127,6 +127,7 @@ struct control {
 };
 
 /* control.c */
+bool control_has_orders(const struct control *control); /* false: stands by, without the name */
 void control_tell(struct control *control, const struct event *event); /* to the judge */
 __attribute__((format(printf, 2, 3))) void
 control_log(struct control *control, const char *format, ...);

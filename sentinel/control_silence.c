@@ -67,9 +67,19 @@ static bool is_any_known(const struct control *control)
     return false;
 }
 
+/* The file goes with the segment's name: one that stands by has it not yet, and one that was replaced
+ * no more. Both would write older news over newer, into one temporary file. */
+static bool is_keeper(const struct control *control)
+{
+    return control_has_orders(control) && control->offer.phase != OFFER_ACCEPTED;
+}
+
 static void silences_save(struct control *control)
 {
     const struct control_silences *silences = &control->silences;
+    if (!is_keeper(control)) {
+        return;
+    }
     if (!is_any_known(control)) {
         return; /* a file that says nothing would stand in the way of the one of before */
     }

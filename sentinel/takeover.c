@@ -4,6 +4,7 @@
 #include "core/atomic.h"
 #include "core/base.h"
 #include "core/clock.h"
+#include "feeds/backoff.h"
 #include "flatline/flatline.h"
 #include "sentinel/advice.h"
 #include "sentinel/control.h"
@@ -26,6 +27,7 @@
 #define ADVICE_MS       1000
 #define ORPHANED_MAX_NS (3U * NS_PER_S) /* the dead one's lock goes with its last descriptor */
 #define MARKED_MAX_NS   (2U * NS_PER_S)
+#define HELD_MAX_NS     (86400U * NS_PER_S) /* no ban is longer that is worth obeying by hearsay */
 
 enum phase {
     PHASE_WARMING,
@@ -195,6 +197,12 @@ static json_t *begin_line(const struct takeover *takeover, const struct plan *pl
                      dials);
 }
 
+static uint64_t within(const json_t *number, uint64_t most)
+{
+    const json_int_t value = json_integer_value(number);
+    return value < 0 ? 0 : (uint64_t)value < most ? (uint64_t)value : most;
+}
+
 static void terms_read(struct takeover_terms *terms, const json_t *answer)
 {
     terms->pid = (uint64_t)json_integer_value(json_object_get(answer, "pid"));
@@ -202,8 +210,8 @@ static void terms_read(struct takeover_terms *terms, const json_t *answer)
     for (uint32_t i = 0; i < CONFIG_VENUES; i++) {
         const json_t *spent = json_array_get(json_object_get(answer, "spent"), i);
         const json_t *held = json_array_get(json_object_get(answer, "held_ns"), i);
-        terms->spent[i] = (uint32_t)json_integer_value(spent);
-        terms->held_ns[i] = (uint64_t)json_integer_value(held);
+        terms->spent[i] = (uint32_t)within(spent, BACKOFF_BUDGET_MAX);
+        terms->held_ns[i] = within(held, HELD_MAX_NS);
     }
 }
 
