@@ -15,7 +15,7 @@ uint64_t metronome_margin_ns(const struct metronome *metronome)
 static void beat_missed(struct metronome *metronome)
 {
     metronome->missed_ns = metronome->expected_ns;
-    metronome->missed_bits = (uint8_t)(metronome->missed_bits << 1U | 1U);
+    metronome->missed_bits = (uint8_t)((unsigned)metronome->missed_bits << 1U | 1U);
     metronome->shown /= 2;
     metronome->expected_ns += metronome->period_ns;
 }

@@ -78,6 +78,8 @@ void publisher_detail(struct publisher *publisher, uint32_t stream, const struct
         .lapsed_since_mono_ns = view->lapsed_since_ns,
         .unproven = view->unproven ? 1U : 0U,
         .silence_provable_ns = view->silence_provable_ns,
+        .rest_seen_mono_ns = view->rest_seen_ns,
+        .rest_moved_mono_ns = view->rest_moved_ns,
     };
     slot_write((uint64_t *)&publisher->details[stream], (const uint64_t *)&detail, DETAIL_WORDS);
 }

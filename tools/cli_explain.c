@@ -205,6 +205,22 @@ static uint32_t say_faults(const struct subject *subject)
     return standing;
 }
 
+/* What the venue itself said, asked because nothing came. */
+static void say_rest(const struct subject *subject)
+{
+    const struct flatline_detail *detail = &subject->snapshot.detail;
+    const bool has_moved = detail->rest_moved_mono_ns > detail->last_recv_mono_ns;
+    char seen[CLI_TEXT_BYTES];
+    if (detail->rest_seen_mono_ns <= detail->last_recv_mono_ns) {
+        return; /* its own frames are the better word */
+    }
+    cli_age_text(detail->rest_seen_mono_ns, subject->now_ns, seen);
+    (void)printf("  REST, asked %s ago, %s.\n",
+                 seen,
+                 has_moved ? "has shown the book change since its last frame"
+                           : "shows the book as it was: the market is quiet");
+}
+
 static void say_nothing_proven(const struct subject *subject)
 {
     const enum flatline_why why = flatline_why(&subject->stream, subject->now_ns);
@@ -247,6 +263,7 @@ static void say_all(const struct subject *subject)
     say_data(subject);
     say_habits(subject);
     say_provable(subject);
+    say_rest(subject);
     if (say_faults(subject) == 0) {
         say_nothing_proven(subject);
     }

@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x89245956ebd95f8d
+	layoutHash       = 0x09f6798fa5806a97
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -380,9 +380,11 @@ type Detail struct {
 	LapsedSinceMonoNs uint64
 	Unproven          uint64
 	SilenceProvableNs uint64
+	RestSeenMonoNs    uint64
+	RestMovedMonoNs   uint64
 }
 
-const detailWords = 22
+const detailWords = 24
 
 func detailOf(w *[detailWords]uint64) Detail {
 	return Detail{
@@ -408,5 +410,7 @@ func detailOf(w *[detailWords]uint64) Detail {
 		LapsedSinceMonoNs: w[19],
 		Unproven:          w[20],
 		SilenceProvableNs: w[21],
+		RestSeenMonoNs:    w[22],
+		RestMovedMonoNs:   w[23],
 	}
 }

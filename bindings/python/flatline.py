@@ -61,7 +61,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0x89245956ebd95f8d
+LAYOUT_HASH = 0x09f6798fa5806a97
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -275,6 +275,8 @@ _DETAIL_FIELDS = (
     "lapsed_since_mono_ns",
     "unproven",
     "silence_provable_ns",
+    "rest_seen_mono_ns",
+    "rest_moved_mono_ns",
 )
 _DETAIL_SIGNED = (3, 5, 6)
 

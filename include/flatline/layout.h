@@ -344,7 +344,9 @@ struct flatline_detail {
     uint64_t lapsed_since_mono_ns;
     uint64_t unproven;
     uint64_t silence_provable_ns;
-    uint8_t reserved[80];
+    uint64_t rest_seen_mono_ns;
+    uint64_t rest_moved_mono_ns;
+    uint8_t reserved[64];
 };
 #define FLATLINE_DETAIL_FIELDS(F)                                                                   \
     F(flatline_detail, sequence, 0, 8, "sequence", "odd while being written")                       \
@@ -368,7 +370,9 @@ struct flatline_detail {
     F(flatline_detail, open_faults, 144, 8, "bits", "1 << kind for each open fault of this stream or its connections") \
     F(flatline_detail, lapsed_since_mono_ns, 152, 8, "ns CLOCK_MONOTONIC", "0 = not lapsed")                       \
     F(flatline_detail, unproven, 160, 8, "flag", "1: an account stream that has not shown an event on this socket") \
-    F(flatline_detail, silence_provable_ns, 168, 8, "ns", "a silence this long would be SILENT now; 0 = not provable, or not yet")
+    F(flatline_detail, silence_provable_ns, 168, 8, "ns", "a silence this long would be SILENT now; 0 = not provable, or not yet") \
+    F(flatline_detail, rest_seen_mono_ns, 176, 8, "ns CLOCK_MONOTONIC", "when REST last told of its book; 0 = was not asked") \
+    F(flatline_detail, rest_moved_mono_ns, 184, 8, "ns CLOCK_MONOTONIC", "and when that last differed from the answer before")
 
 /* One connection. Name fixed; words single-writer. */
 struct flatline_connection {

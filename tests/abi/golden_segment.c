@@ -56,7 +56,9 @@ static void publish(struct publisher *publisher)
                                       .legs = 2,
                                       .legs_up = 1,
                                       .open_faults = 1ULL << FLATLINE_FAULT_GAP,
-                                      .silence_provable_ns = 8 * NS_PER_S};
+                                      .silence_provable_ns = 8 * NS_PER_S,
+                                      .rest_seen_ns = 20 * NS_PER_S,
+                                      .rest_moved_ns = 19 * NS_PER_S};
     const struct stream_view revoked = {
         .revoked_by = FLATLINE_FAULT_DOWN, .lost_count = 2, .legs = 1};
     const struct finding gap = {.kind = FINDING_FAULT,
