@@ -23,6 +23,8 @@
 
 #include <cmocka.h> /* after the headers it needs */
 
+#include "unit/one_authority.h"
+
 #define WITHIN_NS (20 * NS_PER_S)
 #define STREAM    "binance-usdm/BTCUSDT/depth@100ms"
 
@@ -30,6 +32,7 @@ static char folder[] = "/tmp/flatline-takeover-XXXXXX";
 static char config[128];
 static char segment[128];
 static char silences[128];
+static char authority[128];
 
 static int folder_make(void **state)
 {
@@ -40,16 +43,19 @@ static int folder_make(void **state)
     (void)snprintf(config, sizeof(config), "%s/flatlined.yaml", folder);
     (void)snprintf(segment, sizeof(segment), "%s/flatline", folder);
     (void)snprintf(silences, sizeof(silences), "%s/flatline.silence", folder);
+    (void)snprintf(authority, sizeof(authority), "%s/ca.pem", folder);
     FILE *file = fopen(config, "w");
-    if (file == NULL) {
+    if (file == NULL || one_authority_write(authority) != 0) {
         return -1;
     }
     (void)fprintf(file,
                   "streams: [" STREAM "]\n"
                   "venues:\n"
-                  "  binance-usdm: {ws: \"wss://127.0.0.1:1\", rest: \"https://127.0.0.1:1\"}\n"
+                  "  binance-usdm: {ws: \"wss://127.0.0.1:1\", rest: \"https://127.0.0.1:1\",\n"
+                  "    ca_file: %s}\n"
                   "segment: {directory: %s, name: flatline}\n"
                   "control_socket: %s/control\n",
+                  authority,
                   folder,
                   folder);
     return fclose(file);
@@ -57,8 +63,12 @@ static int folder_make(void **state)
 
 static int folder_remove(void **state)
 {
-    static const char *const NAMES[] = {
-        "flatlined.yaml", "flatline", "flatline.lock", "flatline.silence", "flatline.advice"};
+    static const char *const NAMES[] = {"flatlined.yaml",
+                                        "flatline",
+                                        "flatline.lock",
+                                        "flatline.silence",
+                                        "flatline.advice",
+                                        "ca.pem"};
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++) {
         char path[160];
