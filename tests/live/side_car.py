@@ -7,7 +7,6 @@
 
 Nothing asserts a time; waits are bounded by START_SECONDS of the laboratory.
 """
-import argparse
 import json
 import os
 import pathlib
@@ -18,7 +17,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from lab import Lab, Process  # noqa: E402
+from lab import Process  # noqa: E402
+from run import parser_of, run  # noqa: E402
 
 USDM = "binance-usdm"
 SPOT = "binance-spot"
@@ -173,23 +173,5 @@ TESTS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("name", nargs="?")
-    options = parser.parse_args()
-    if options.list:
-        print("\n".join(test.__name__ for test in TESTS))
-        return 0
-    for test in TESTS:
-        if test.__name__ == options.name:
-            with Lab(options.bin) as lab:
-                test(lab)
-            return 0
-    parser.error(f"no test {options.name!r}")
-    return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TESTS, parser_of(__doc__).parse_args()))

@@ -8,7 +8,6 @@
 
 Nothing asserts a time; waits are bounded by START_SECONDS of the laboratory.
 """
-import argparse
 import json
 import os
 import pathlib
@@ -21,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from lab import Lab, LabError, LabSkip, Process  # noqa: E402
+from run import parser_of, run  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 USDM = "binance-usdm"
@@ -465,30 +465,14 @@ def bench(bin_dir, count, rate):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--list", action="store_true")
+    parser = parser_of(__doc__)
     parser.add_argument("--bench", action="store_true")
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--rate", type=int, default=2000, help="book changes a second of each symbol")
-    parser.add_argument("name", nargs="?")
     options = parser.parse_args()
-    if options.list:
-        print("\n".join(test.__name__ for test in TESTS))
-        return 0
     if options.bench:
         return bench(options.bin, options.count, options.rate)
-    for test in TESTS:
-        if test.__name__ == options.name:
-            try:
-                with TakeoverLab(options.bin) as lab:
-                    test(lab)
-            except LabSkip as why:
-                print(f"skipped: {why}")
-                return 77
-            return 0
-    parser.error(f"no test {options.name!r}")
-    return 2
+    return run(TESTS, options, TakeoverLab)
 
 
 if __name__ == "__main__":
