@@ -12,10 +12,10 @@
  * 4005 buffer full, cannot write; Binance closes with 1008 "Pong timeout". */
 enum { CLOSE_POLICY = 1008, CLOSE_NO_DATA = 4004, CLOSE_CANNOT_WRITE = 4005 };
 
-static struct fault carrier_finding(const struct detector *detector,
-                                    const struct carrier *carrier,
-                                    enum flatline_fault_kind kind,
-                                    uint64_t at_ns)
+struct fault carrier_fault(const struct detector *detector,
+                           const struct carrier *carrier,
+                           enum flatline_fault_kind kind,
+                           uint64_t at_ns)
 {
     return (struct fault){.kind = (uint8_t)kind,
                           .scope = FLATLINE_SCOPE_CONNECTION,
@@ -272,7 +272,7 @@ static void down_raise(struct detector *detector,
                        const struct event_link *link,
                        uint64_t at_ns)
 {
-    struct fault down = carrier_finding(detector, carrier, FLATLINE_FAULT_DOWN, at_ns);
+    struct fault down = carrier_fault(detector, carrier, FLATLINE_FAULT_DOWN, at_ns);
     down.evidence[0] = has_close_code(link) ? (uint64_t)link->code : 0;
     down.evidence[1] = link->how == LINK_END_ERROR ? (uint64_t)link->code : 0;
     down.evidence[2] = link->phase;
@@ -346,7 +346,7 @@ void carrier_notice(struct detector *detector,
                     const struct event *event,
                     uint64_t at_ns)
 {
-    struct fault notice = carrier_finding(detector, carrier, FLATLINE_FAULT_NOTICE, at_ns);
+    struct fault notice = carrier_fault(detector, carrier, FLATLINE_FAULT_NOTICE, at_ns);
     notice.blame = FLATLINE_SCOPE_VENUE;
     notice.evidence[0] = (uint64_t)event->note.code;
     notice.evidence[1] = event->note.value;

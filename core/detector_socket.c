@@ -297,21 +297,6 @@ static void engine_socket_seen(struct detector *detector,
 
 /* ---- our own --------------------------------------------------------------------------------- */
 
-static struct fault own_fault(const struct detector *detector,
-                              const struct carrier *carrier,
-                              enum flatline_fault_kind kind,
-                              uint64_t at_ns)
-{
-    return (struct fault){.kind = (uint8_t)kind,
-                          .scope = FLATLINE_SCOPE_CONNECTION,
-                          .blame = FLATLINE_SCOPE_CONNECTION,
-                          .confidence = 100,
-                          .stream = EVENT_NO_STREAM,
-                          .connection = (uint16_t)carrier_index(detector, carrier),
-                          .onset_ns = at_ns,
-                          .at_ns = at_ns};
-}
-
 /* The peer's kernel acknowledges what it gets, whatever its program does: when it does not, over
  * several time-outs, and nothing else comes either, nobody is there or nothing arrives. */
 static void half_open_judge(struct detector *detector,
@@ -334,7 +319,7 @@ static void half_open_judge(struct detector *detector,
         carrier->faults[CARRIER_HALF_OPEN].id != 0) {
         return;
     }
-    struct fault fault = own_fault(detector, carrier, FLATLINE_FAULT_HALF_OPEN, at_ns);
+    struct fault fault = carrier_fault(detector, carrier, FLATLINE_FAULT_HALF_OPEN, at_ns);
     fault.confidence = 90;
     fault.onset_ns = own->unacked_since_ns;
     fault.evidence[0] = seen->send_queue_bytes;
@@ -371,7 +356,7 @@ static void backlog_judge(struct detector *detector,
         carrier->faults[CARRIER_BACKLOG].id != 0) {
         return;
     }
-    struct fault fault = own_fault(detector, carrier, FLATLINE_FAULT_BACKLOG, at_ns);
+    struct fault fault = carrier_fault(detector, carrier, FLATLINE_FAULT_BACKLOG, at_ns);
     fault.blame = FLATLINE_SCOPE_HOST;
     fault.onset_ns = since_ns;
     fault.evidence[0] = seen->receive_queue_bytes;

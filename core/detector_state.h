@@ -361,6 +361,12 @@ void fault_retell(struct detector *detector, struct fault *fault, uint64_t at_ns
 void text_copy(char to[EVENT_TEXT_BYTES], const char from[EVENT_TEXT_BYTES]);
 
 /* detector_link.c */
+
+/* Of a connection, which is to blame; for the caller to say more. */
+struct fault carrier_fault(const struct detector *detector,
+                           const struct carrier *carrier,
+                           enum flatline_fault_kind kind,
+                           uint64_t at_ns);
 void carrier_up(struct detector *detector,
                 struct carrier *carrier,
                 const struct event *event,

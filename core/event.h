@@ -119,6 +119,16 @@ enum link_end {
     LINK_END_LOCAL,    /* we closed it: rotation, stop */
 };
 
+#define LINK_END_COUNT 8U
+
+/** As recordings spell it; how < LINK_END_COUNT. */
+static inline const char *link_end_name(enum link_end how)
+{
+    static const char *const names[LINK_END_COUNT] = {
+        "close", "eof", "error", "tls", "protocol", "http", "timeout", "local"};
+    return names[how];
+}
+
 struct event_data {
     int64_t exch_wall_ns; /* Binance E, OKX ts; 0 = none. Never T */
     /* depth u, bookTicker u, trade t, aggTrade a, lastUpdateId, OKX seqId of books, tradeId */

@@ -5,12 +5,12 @@
  * wall clock tells what is left.
  */
 #include "sentinel/advice.h"
+#include "sentinel/file_replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,42 +91,15 @@ char *advice_text(const struct advice_table *table, const char *boot, bool with_
     return text;
 }
 
-static int text_write(int fd, const char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        const ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR) {
-            return -errno;
-        }
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
 int advice_save(const struct advice_table *table, const char *path, const char *boot)
 {
-    char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary)) {
-        return -ENAMETOOLONG;
-    }
     char *text = advice_text(table, boot, false);
     if (text == NULL) {
         return -ENOMEM;
     }
-    (void)unlink(temporary); /* what a crash left; O_EXCL below follows no link and takes no gift */
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int error = fd < 0 ? -errno : text_write(fd, text);
+    const struct file_part whole = {text, strlen(text)};
+    const int error = file_replace(path, &whole, 1);
     free(text);
-    if (fd >= 0 && close(fd) != 0 && error == 0) {
-        error = -errno;
-    }
-    if (error == 0 && rename(temporary, path) != 0) {
-        error = -errno;
-    }
-    if (error != 0 && fd >= 0) {
-        (void)unlink(temporary);
-    }
     return error;
 }
 

@@ -39,17 +39,6 @@ struct recorder {
     bool failed;
 };
 
-static const char *const link_ends[] = {
-    [LINK_END_CLOSE] = "close",
-    [LINK_END_EOF] = "eof",
-    [LINK_END_ERROR] = "error",
-    [LINK_END_TLS] = "tls",
-    [LINK_END_PROTOCOL] = "protocol",
-    [LINK_END_HTTP] = "http",
-    [LINK_END_TIMEOUT] = "timeout",
-    [LINK_END_LOCAL] = "local",
-};
-
 __attribute__((format(printf, 2, 3))) static void
 log_say(struct recorder *recorder, const char *format, ...)
 {
@@ -216,7 +205,7 @@ static void close_put(struct recorder *recorder, const struct record *record, co
     (void)snprintf(note,
                    sizeof(note),
                    "{\"type\":\"close\",\"how\":\"%s\",\"code\":%" PRId32 ",\"text\":\"%s\"}\n",
-                   link_ends[record->how],
+                   link_end_name(record->how),
                    record->code,
                    clean);
     head_put(recorder, record->slot, record->recv_mono_ns, true);

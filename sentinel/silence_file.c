@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sentinel/silence_file.h"
 
+#include "sentinel/file_replace.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,54 +43,19 @@ static uint64_t checksum_of(const struct file_header *header, const struct silen
 
 /* ---- save ------------------------------------------------------------------------------------ */
 
-static int bytes_write(int fd, const void *bytes, size_t count)
-{
-    const char *at = bytes;
-    while (count > 0) {
-        const ssize_t written = write(fd, at, count);
-        if (written < 0 && errno != EINTR) {
-            return -errno;
-        }
-        at += written > 0 ? written : 0;
-        count -= written > 0 ? (size_t)written : 0;
-    }
-    return 0;
-}
-
 int silence_file_save(const char *path,
                       const struct silence_kept *rows,
                       uint32_t count,
                       uint64_t wall_ns)
 {
-    char temporary[PATH_MAX];
     struct file_header header = {.magic = FILE_MAGIC,
                                  .version = FILE_VERSION,
                                  .row_bytes = sizeof(*rows),
                                  .row_count = count,
                                  .saved_wall_ns = wall_ns};
     header.checksum = checksum_of(&header, rows);
-    if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary)) {
-        return -ENAMETOOLONG;
-    }
-    (void)unlink(temporary); /* what a crash left; O_EXCL below follows no link and takes no gift */
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int error = fd < 0 ? -errno : bytes_write(fd, &header, sizeof(header));
-    if (error == 0) {
-        error = bytes_write(fd, rows, count * sizeof(*rows));
-    }
-    if (error == 0 && fsync(fd) != 0) {
-        error = -errno;
-    }
-    if (fd >= 0 && close(fd) != 0 && error == 0) {
-        error = -errno;
-    }
-    if (error == 0 && rename(temporary, path) != 0) {
-        error = -errno;
-    }
-    if (error != 0 && fd >= 0) {
-        (void)unlink(temporary);
-    }
-    return error;
+    const struct file_part parts[] = {{&header, sizeof(header)}, {rows, count * sizeof(*rows)}};
+    return file_replace(path, parts, ARRAY_COUNT(parts));
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */

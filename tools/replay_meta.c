@@ -31,17 +31,6 @@ static const struct {
     {"drained", EVENT_DRAINED},
 };
 
-static const char *const link_ends[] = {
-    [LINK_END_CLOSE] = "close",
-    [LINK_END_EOF] = "eof",
-    [LINK_END_ERROR] = "error",
-    [LINK_END_TLS] = "tls",
-    [LINK_END_PROTOCOL] = "protocol",
-    [LINK_END_HTTP] = "http",
-    [LINK_END_TIMEOUT] = "timeout",
-    [LINK_END_LOCAL] = "local",
-};
-
 static bool fields_read(struct span frame, struct note_fields *fields)
 {
     struct json_scan scan = json_scan_start(frame);
@@ -88,8 +77,9 @@ static bool link_read(const struct note_fields *fields, struct event_link *link)
     link->phase = LINK_OPEN;
     link->how = has_code ? LINK_END_CLOSE : LINK_END_EOF;
     bool known = fields->how.kind == JSON_KIND_ABSENT;
-    for (size_t i = 0; i < ARRAY_COUNT(link_ends); i++) {
-        if (fields->how.kind == JSON_KIND_STRING && span_equals(fields->how.text, link_ends[i])) {
+    for (uint32_t i = 0; i < LINK_END_COUNT; i++) {
+        if (fields->how.kind == JSON_KIND_STRING &&
+            span_equals(fields->how.text, link_end_name((enum link_end)i))) {
             link->how = (uint8_t)i;
             known = true;
         }
