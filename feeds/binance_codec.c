@@ -114,7 +114,9 @@ depth_take(const struct codec *codec, const struct json_fields *payload, struct 
     const bool has_first = draft_first(draft, json_field(payload, FIELD_FIRST));
     const bool is_chained = draft_prev(draft, json_field(payload, FIELD_PREVIOUS));
     draft_empty(draft, json_field(payload, FIELD_BID), json_field(payload, FIELD_ASK));
-    draft_set_levels(draft, json_field(payload, FIELD_BID), json_field(payload, FIELD_ASK));
+    if (!codec->skips_levels) {
+        draft_set_levels(draft, json_field(payload, FIELD_BID), json_field(payload, FIELD_ASK));
+    }
     return draft_id(draft, json_field(payload, FIELD_LAST)) && has_first &&
            (is_chained || codec->venue == FLATLINE_VENUE_BINANCE_SPOT) &&
            (draft->flags & EVENT_HAS_TIME) != 0;
@@ -163,8 +165,10 @@ static bool payload_take(const struct codec *codec,
         return partial_take(payload, draft);
     case CHANNEL_BBO:
         prices_take(payload, draft);
-        draft->data.bid_size = size_mark(json_field(payload, FIELD_BID_SIZE));
-        draft->data.ask_size = size_mark(json_field(payload, FIELD_ASK_SIZE));
+        if (!codec->skips_levels) {
+            draft->data.bid_size = size_mark(json_field(payload, FIELD_BID_SIZE));
+            draft->data.ask_size = size_mark(json_field(payload, FIELD_ASK_SIZE));
+        }
         return draft_id(draft, json_field(payload, FIELD_LAST));
     case CHANNEL_TRADE:
         return draft_id(draft, json_field(payload, FIELD_TRADE)) && is_timed;

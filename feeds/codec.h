@@ -34,6 +34,9 @@ struct codec {
     /* Index of `venue/<account>/user`, where account events go, or EVENT_NO_STREAM. The index of
      * another name is taken as EVENT_NO_STREAM, so a zeroed field does no harm. */
     uint32_t user_stream;
+
+    /* Nobody is held against the levels that increments set: they are not read, nor is any size. */
+    bool skips_levels;
 };
 
 /** Decodes one whole message.

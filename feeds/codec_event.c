@@ -79,13 +79,17 @@ void draft_levels(struct draft *draft, const struct json_value *bids, const stru
 
 struct level {
     int64_t price_e8; /* 0 = none */
-    uint32_t size;    /* 0 = taken away */
+    uint32_t size;    /* its mark; 0 = taken away */
 };
+
+static inline uint32_t mark_of(int64_t size_e8)
+{
+    return size_e8 == 0 ? 0 : (uint32_t)(((uint64_t)size_e8 * 0x9e3779b97f4a7c15ULL) >> 32) | 1U;
+}
 
 uint32_t size_mark(const struct json_value *size)
 {
-    const uint64_t size_e8 = (uint64_t)json_decimal_e8(size);
-    return size_e8 == 0 ? 0 : (uint32_t)((size_e8 * 0x9e3779b97f4a7c15ULL) >> 32) | 1U;
+    return mark_of(json_decimal_e8(size));
 }
 
 /* The row that begins at the cursor, which is left behind its size. */
@@ -152,117 +156,132 @@ static struct level set_level_forward(struct span rows)
     return (struct level){0};
 }
 
-/* A row as venues write it: `["price","size"` and what may follow. */
-struct row {
-    struct span price;
-    struct span size;
-};
+/* What follows is the same over rows as venues write them, `["price","size"` and what may follow, in
+ * plain decimals: that spares most of the work. Any other row, and nothing is said. */
 
-static bool string_take(const char **at, const char *end, struct span *ret_text)
+/* Prices of eight bytes or more, with their points at the same place, compare as text. */
+static bool text_compare(const char *price, const char *other, const char *end, int *ret_order)
 {
-    const char *from = *at + 1;
-    const char *to = from;
-    if (from >= end || **at != '"') {
+    const uint64_t digit_bits = 0x1010101010101010ULL; /* which neither point nor quote has */
+    uint64_t a;
+    uint64_t b;
+    if (end - price < 8 || end - other < 8) {
         return false;
     }
-    while (to < end && *to != '"' && *to != '\\') {
-        to++;
-    }
-    *ret_text = (struct span){from, (size_t)(to - from)};
-    *at = to + 1;
-    return to < end && *to == '"';
-}
-
-/* false: it is written otherwise. The cursor is left behind the size. */
-static bool row_take(const char **at, const char *end, struct row *ret_row)
-{
-    if (*at >= end || *(*at)++ != '[' || !string_take(at, end, &ret_row->price) || *at >= end ||
-        *(*at)++ != ',') {
+    memcpy(&a, price, sizeof(a));
+    memcpy(&b, other, sizeof(b));
+    const uint64_t others = (~a & digit_bits) >> 4;
+    if (((a ^ b) & (digit_bits | others * 0xffU)) != 0 || a == b) {
         return false;
     }
-    return string_take(at, end, &ret_row->size);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    a = __builtin_bswap64(a);
+    b = __builtin_bswap64(b);
+#endif
+    *ret_order = a > b ? 1 : -1;
+    return true;
 }
 
-static bool is_zero(struct span text)
+/* 1, 0 or -1: the first is the higher price, both are the same, it is the lower. */
+static int price_compare(const char *price, const char *other, const char *end)
 {
-    for (size_t i = 0; i < text.size_bytes; i++) {
-        if (text.bytes[i] != '0' && text.bytes[i] != '.') {
+    int64_t price_e8 = 0;
+    int64_t other_e8 = 0;
+    int order = 0;
+    if (text_compare(price, other, end, &order)) {
+        return order;
+    }
+    (void)json_decimal_pass(price, end, &price_e8);
+    (void)json_decimal_pass(other, end, &other_e8);
+    return price_e8 > other_e8 ? 1 : price_e8 < other_e8 ? -1 : 0;
+}
+
+/* Where the price of the row at `at` begins. NULL: it is written otherwise. */
+static inline const char *price_at(const char *at, const char *end)
+{
+    return end - at >= 2 && at[0] == '[' && at[1] == '"' ? at + 2 : NULL;
+}
+
+/* Passes the rest of a row, from its price to behind its size. NULL: it is written otherwise. */
+static inline const char *size_take(const char *price, const char *end, int64_t *ret_e8)
+{
+    const char *at = price;
+    while (at < end && *at != '"') {
+        at++;
+    }
+    if (end - at < 5 || at[1] != ',' || at[2] != '"') {
+        return NULL;
+    }
+    at += 3;
+    if (at[0] == '0' && at[1] == '"') {
+        *ret_e8 = 0;
+        return at + 2;
+    }
+    at = json_decimal_pass(at, end, ret_e8);
+    return at != NULL && at < end && *at == '"' ? at + 1 : NULL;
+}
+
+static bool level_make(const char *price, const char *end, int64_t size_e8, struct level *ret_level)
+{
+    int64_t price_e8;
+    const char *after = json_decimal_pass(price, end, &price_e8);
+    *ret_level = (struct level){price_e8, mark_of(size_e8)};
+    return after != NULL && after < end && *after == '"';
+}
+
+static bool fast_forward(const char *price, const char *end, struct level *ret_level)
+{
+    for (uint32_t i = 0; i < ROWS_LOOKED_MAX; i++) {
+        int64_t size_e8;
+        const char *at = price != NULL ? size_take(price, end, &size_e8) : NULL;
+        if (at == NULL) {
             return false;
         }
+        if (size_e8 != 0) {
+            return level_make(price, end, size_e8, ret_level);
+        }
+        if (end - at < 3 || at[0] != ']' || at[1] != ',') {
+            return end - at == 2 && at[0] == ']'; /* the last row, or written otherwise */
+        }
+        price = price_at(at + 2, end);
     }
     return true;
 }
 
-static struct json_value string_value(struct span text)
+static bool fast_backward(struct span rows, size_t row, const char *price, struct level *ret_level)
 {
-    return (struct json_value){.text = text, .kind = JSON_KIND_STRING};
-}
-
-static int64_t price_of(const struct row *row)
-{
-    const struct json_value price = string_value(row->price);
-    return json_decimal_e8(&price);
-}
-
-static size_t point_of(struct span text)
-{
-    size_t at = 0;
-    while (at < text.size_bytes && text.bytes[at] != '.') {
-        at++;
+    const char *const end = rows.bytes + rows.size_bytes;
+    for (uint32_t i = 0; i < ROWS_LOOKED_MAX; i++) {
+        int64_t size_e8;
+        if (price == NULL || size_take(price, end, &size_e8) == NULL) {
+            return false;
+        }
+        if (size_e8 != 0) {
+            return level_make(price, end, size_e8, ret_level);
+        }
+        if (!row_before(rows, &row)) {
+            return true;
+        }
+        price = price_at(rows.bytes + row, end);
     }
-    return at;
+    return true;
 }
 
-/* Is a price the higher one? Written with the same places, as a venue's are, they compare as text. */
-static bool is_higher(const struct row *row, const struct row *other)
-{
-    const bool is_alike = row->price.size_bytes == other->price.size_bytes &&
-                          point_of(row->price) == point_of(other->price);
-    return is_alike ? memcmp(row->price.bytes, other->price.bytes, row->price.size_bytes) > 0
-                    : price_of(row) > price_of(other);
-}
-
-static struct level level_of(const struct row *row)
-{
-    const struct json_value size = string_value(row->size);
-    return (struct level){price_of(row), size_mark(&size)};
-}
-
-/* The same, over rows written as venues write them, which spares most of the work. false: one is
- * not, and nothing is said. */
 static bool set_level_fast(struct span rows, int way, struct level *ret_level)
 {
     const char *const end = rows.bytes + rows.size_bytes;
-    const char *next = rows.bytes + 1;
-    size_t last_at = rows.size_bytes;
-    struct row row;
-    struct row last;
-    if (!row_take(&next, end, &row) || !row_before(rows, &last_at)) {
+    size_t last_row = rows.size_bytes;
+    const char *first = price_at(rows.bytes + 1, end);
+    if (first == NULL || !row_before(rows, &last_row)) {
         return false;
     }
-    const char *last_text = rows.bytes + last_at;
-    if (!row_take(&last_text, end, &last)) {
+    const char *last = price_at(rows.bytes + last_row, end);
+    if (last == NULL) {
         return false;
     }
-    const bool is_backward = way > 0 ? is_higher(&last, &row) : is_higher(&row, &last);
-    row = is_backward ? last : row;
-    for (uint32_t i = 0; i < ROWS_LOOKED_MAX && is_zero(row.size); i++) {
-        if (is_backward) {
-            if (!row_before(rows, &last_at)) {
-                return true;
-            }
-            next = rows.bytes + last_at;
-        } else if (end - next < 3 || next[0] != ']' || next[1] != ',') {
-            return end - next == 2 && next[0] == ']'; /* the last row, or written otherwise */
-        } else {
-            next += 2;
-        }
-        if (!row_take(&next, end, &row)) {
-            return false;
-        }
-    }
-    *ret_level = level_of(&row);
-    return true;
+    return last != first && price_compare(last, first, end) == way
+               ? fast_backward(rows, last_row, last, ret_level)
+               : fast_forward(first, end, ret_level);
 }
 
 /* The best level that a side sets. way: 1 where the higher price is the better, -1 where the lower
@@ -271,7 +290,7 @@ static struct level set_level(const struct json_value *side, int way)
 {
     struct level level = {0};
     if (side->kind != JSON_KIND_ARRAY || json_array_is_empty(side) ||
-        set_level_fast(side->text, way, &level)) {
+        LIKELY(set_level_fast(side->text, way, &level))) {
         return level.size != 0 ? level : (struct level){0};
     }
     const struct json_value first = json_first_element(side);

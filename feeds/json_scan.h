@@ -133,6 +133,10 @@ bool json_uint64(const struct json_value *value, uint64_t *ret_number);
  *  decimal, or out of range. */
 int64_t json_decimal_e8(const struct json_value *value);
 
+/** Passes a plain decimal that begins at `at`, and tells it times 1e8. Returns the first byte that is
+ *  not of it, which may be a ninth decimal place; NULL: more than ten digits before the point. */
+const char *json_decimal_pass(const char *at, const char *end, int64_t *ret_e8);
+
 /** Is it an array, and of nothing? */
 bool json_array_is_empty(const struct json_value *value);
 

@@ -46,6 +46,21 @@ static int epoll_add(const struct ingest *ingest, int fd, uint32_t events, uint3
     return epoll_ctl(ingest->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
+/* Does a venue's bookTicker owe what another channel of its book shows? */
+static bool levels_are_owed(const struct config *config, enum flatline_venue venue)
+{
+    for (uint32_t i = 0; i < config->stream_count; i++) {
+        const struct stream_traits *owing = &config->streams[i].traits;
+        for (uint32_t j = 0; owing->owes == OWES_BEST && j < config->stream_count; j++) {
+            const struct stream_traits *shown = &config->streams[j].traits;
+            if (owing->venue == venue && i != j && shown->book == owing->book) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void slots_init(struct ingest *ingest)
 {
     const struct ingest_setup *setup = &ingest->setup;
@@ -61,6 +76,7 @@ static void slots_init(struct ingest *ingest)
         slot->record = line->user_data ? NULL : setup->record; /* no account is ever recorded */
         slot->totals = &setup->words->ingest;
         slot->codec = (struct codec){.venue = line->venue, .names = setup->names};
+        slot->codec.skips_levels = !levels_are_owed(setup->config, line->venue);
         slot->codec.user_stream = line->user_data ? line->streams[0] : EVENT_NO_STREAM;
         slot->ping_interval_ns = setup->config->venues[line->venue].ping_interval_ns;
         slot->text_ping_idle_ns = facts->text_ping_idle_ns;
