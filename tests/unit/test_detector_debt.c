@@ -551,6 +551,19 @@ static void legs_are_not_compared_until_two_seconds_after_the_later_ones_first_d
     rig_stop(&rig);
 }
 
+static void a_twin_that_comes_back_stream_by_stream_leaves_the_judge_whole(void **state)
+{
+    (void)state;
+    twins_start(KEY_ID);
+    twins_run(20, 3000, 0);
+    send(&rig, with_lag(with_id(bare(0, 1, ms(3020)), 9000), 0)); /* connection 0 owes it, ... */
+    down(&rig, 1, 0, LINK_END_CLOSE, 1006, ms(3030));
+    send(&rig, with_lag(with_id(bare(1, 1, ms(3040)), 9001), 0)); /* ... and has one twin again */
+    rig_tick(&rig, ms(4000));
+    assert_true(rig_count(&rig, FINDING_FAULT) >= 1);
+    rig_stop(&rig);
+}
+
 static void twins_keyed_by_time_may_differ_a_little_in_it(void **state)
 {
     (void)state;
@@ -677,6 +690,7 @@ int main(void)
         cmocka_unit_test(a_leg_behind_its_twin_is_mute_while_the_stream_stays_fresh),
         cmocka_unit_test(a_connection_silent_altogether_is_one_fault_and_explains_its_legs),
         cmocka_unit_test(legs_are_not_compared_until_two_seconds_after_the_later_ones_first_data),
+        cmocka_unit_test(a_twin_that_comes_back_stream_by_stream_leaves_the_judge_whole),
         cmocka_unit_test(twins_keyed_by_time_may_differ_a_little_in_it),
         cmocka_unit_test(
             a_stream_mute_on_both_connections_is_revoked_once_another_channel_shows_it),
