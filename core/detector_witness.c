@@ -71,12 +71,21 @@ mute_finding(const struct rest_sight *rest, const struct leg *leg, uint64_t at_n
     return mute;
 }
 
+/* One of the venue's servers may answer as of before another. What a frame has shown is not owed. */
+static bool has_shown(const struct detector *detector, const struct leg *leg)
+{
+    const struct stream *stream = &detector->streams[leg->stream];
+    return stream->mode == SEQUENCE_BY_ID && stream->rest.id != 0 &&
+           leg->sequence.newest >= stream->rest.id;
+}
+
 static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns)
 {
     const struct rest_sight *rest = &detector->streams[leg->stream].rest;
     struct carrier *carrier = &detector->carriers[leg->connection];
     if (!carrier_is_live(carrier) || carrier->up_ns > rest->since_ns ||
-        leg->last_recv_ns > rest->since_ns || carrier->faults[CARRIER_MUTE].id != 0) {
+        leg->last_recv_ns > rest->since_ns || carrier->faults[CARRIER_MUTE].id != 0 ||
+        has_shown(detector, leg)) {
         return;
     }
     struct fault mute = mute_finding(rest, leg, at_ns);
