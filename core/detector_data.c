@@ -240,11 +240,10 @@ static void timing_apply(struct detector *detector, struct arrival *a)
     if (a->timing == ENVELOPE_ABSURD) {
         absurd_count(detector, a);
     } else if (a->timing == ENVELOPE_SAMPLE) {
-        a->carrier->excess_ns = a->excess_ns;
         stream->view.excess_lag_ns = a->excess_ns;
         detector->sample.has_lag = true;
         detector->sample.excess_lag_ns = a->excess_ns;
-        lagging_apply(detector, a);
+        a->carrier->excess_ns = lagging_apply(detector, a);
     }
 }
 

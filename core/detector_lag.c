@@ -187,16 +187,17 @@ connection_lag_judge(struct detector *detector, const struct arrival *a, uint64_
     }
 }
 
-void lagging_apply(struct detector *detector, const struct arrival *a)
+uint64_t lagging_apply(struct detector *detector, const struct arrival *a)
 {
     if (stall_explains(detector, a->recv_ns - a->excess_ns)) {
-        return; /* sent while we slept: how long it lay unread is our own doing */
+        return a->excess_ns; /* sent while we slept: how long it lay unread is our own doing */
     }
     const uint32_t leg = (uint32_t)(a->leg - detector->legs);
     const struct lag_parts parts = lag_split_feed(
         &a->carrier->lag_split, a->recv_ns, a->excess_ns, leg, a->carrier->leg_count == 1);
     stream_lag_judge(detector, a, parts.stream_ns);
     connection_lag_judge(detector, a, parts.connection_ns);
+    return parts.connection_ns;
 }
 
 void lag_restart(struct carrier *carrier)

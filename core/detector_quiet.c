@@ -29,7 +29,8 @@ void quiet_sign(const struct arrival *a)
     if (!is_sign(a)) {
         return;
     }
-    const uint64_t excess_ns = a->carrier->excess_ns;
+    const bool has_time = (a->event->flags & EVENT_HAS_TIME) != 0;
+    const uint64_t excess_ns = has_time ? a->excess_ns : a->carrier->excess_ns;
     const uint64_t sent_ns = excess_ns < a->recv_ns ? a->recv_ns - excess_ns : 0;
     if (signs[0].stream != a->event->stream) {
         signs[1] = signs[0];

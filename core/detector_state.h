@@ -161,7 +161,7 @@ struct carrier {
     uint64_t watermark_ns;
     uint64_t last_recv_ns; /* receive times never go back behind this */
     uint64_t up_ns;
-    uint64_t excess_ns; /* of its last lag sample */
+    uint64_t excess_ns; /* of its last lag sample, the part that is the connection's */
     /* of the two streams that spoke last, the later first: so that there is always one of another */
     struct sign_of_life signs[2];
     uint64_t data_frames;
@@ -337,7 +337,8 @@ struct leg *leg_find(struct detector *detector, uint32_t stream, uint32_t connec
 void data_apply(struct detector *detector, const struct event *event, uint64_t recv_ns);
 
 /* detector_lag.c */
-void lagging_apply(struct detector *detector, const struct arrival *a);
+/* Returns the part of the frame's excess lag that is its connection's. */
+uint64_t lagging_apply(struct detector *detector, const struct arrival *a);
 void lag_restart(struct carrier *carrier);
 
 /* detector_lease.c */

@@ -131,6 +131,23 @@ static void one_stream_with_a_stuck_time_is_late_alone(void **state)
     assert_int_equal(lagging_count(c), 1);
 }
 
+static void untimed_streams_earn_beside_a_stream_with_a_stuck_time(void **state)
+{
+    struct case_rig *c = *state;
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    const uint32_t untimed = rig_stream(&c->rig, &traits);
+    rig_leg(&c->rig, untimed, 0);
+    flow(c, 2000);
+    c->stuck_at_ms = (int64_t)c->now_ms;
+    flow(c, 5000); /* more than stale_after */
+    send(&c->rig, with_id(bare(untimed, 0, ms(c->now_ms)), ++c->id));
+    assert_int_equal(rig_view(&c->rig, untimed)->lease_until_ns, ms(c->now_ms) + 3 * NS_PER_S);
+    c->stuck_at_ms = 0;
+    delay(c, 0, 4000); /* but not where all of the connection is late */
+    send(&c->rig, with_id(bare(untimed, 0, ms(c->now_ms)), ++c->id));
+    assert_true(rig_view(&c->rig, untimed)->lease_until_ns < ms(c->now_ms));
+}
+
 static void one_stream_that_is_always_late_is_late_alone(void **state)
 {
     struct case_rig *c = *state;
@@ -287,6 +304,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         CASE(one_stream_with_a_stuck_time_is_late_alone),
+        CASE(untimed_streams_earn_beside_a_stream_with_a_stuck_time),
         CASE(one_stream_that_is_always_late_is_late_alone),
         CASE(a_late_connection_is_late_with_all_its_streams_since_its_first_late_frame),
         CASE(where_nobody_looked_at_our_socket_the_cause_is_unknown),
