@@ -58,7 +58,8 @@ channel_explains(const struct detector *detector, const struct carrier *carrier,
 
 static bool carrier_explains(const struct carrier *carrier)
 {
-    return carrier->faults[CARRIER_MUTE].id != 0 || carrier->faults[CARRIER_SILENT].id != 0;
+    return carrier->faults[CARRIER_MUTE].id != 0 || carrier->faults[CARRIER_SILENT].id != 0 ||
+           carrier->faults[CARRIER_BEATS].id != 0;
 }
 
 /* Every connection that carries it is silent itself. */
@@ -108,14 +109,16 @@ bool blame_explains(const struct detector *detector, const struct fault *what)
 }
 
 /* A cause has come or gone: each silence below it is now explained, or has to be told. */
-static void carrier_retell(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+void blame_retell_carrier(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    fault_retell(detector, &carrier->faults[CARRIER_BEATS], at_ns);
     fault_retell(detector, &carrier->faults[CARRIER_SILENT], at_ns);
     fault_retell(detector, &carrier->faults[CARRIER_MUTE], at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct leg *leg = &detector->legs[at];
         fault_retell(detector, &leg->faults[LEG_MUTE], at_ns);
+        fault_retell(detector, &leg->faults[LEG_BEATS], at_ns);
         fault_retell(detector, &detector->streams[leg->stream].faults[STREAM_SILENT], at_ns);
     }
 }
@@ -125,6 +128,7 @@ void blame_retell_stream(struct detector *detector, struct stream *stream, uint6
     fault_retell(detector, &stream->faults[STREAM_SILENT], at_ns);
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
         fault_retell(detector, &detector->legs[at].faults[LEG_MUTE], at_ns);
+        fault_retell(detector, &detector->legs[at].faults[LEG_BEATS], at_ns);
     }
 }
 
@@ -188,7 +192,7 @@ static void channel_mute(struct detector *detector,
         mute.text, sizeof(mute.text), "%u of %u streams owe", cohort->silent, cohort->members);
     carrier->mute_channel = detector->streams[leg->stream].traits.channel;
     fault_raise(detector, &carrier->faults[CARRIER_CHANNEL], &mute);
-    carrier_retell(detector, carrier, at_ns);
+    blame_retell_carrier(detector, carrier, at_ns);
 }
 
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns)
@@ -210,7 +214,7 @@ static void channel_end(struct detector *detector, struct carrier *carrier, uint
     carrier->narrow_due_ns = DEADLINE_NEVER;
     carrier_silences_excuse(detector, carrier, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_CHANNEL], at_ns);
-    carrier_retell(detector, carrier, at_ns);
+    blame_retell_carrier(detector, carrier, at_ns);
 }
 
 /* One of the channel delivers again: so do the others, in a moment, or they are mute by
@@ -365,7 +369,7 @@ void blame_retell_venue(struct detector *detector, enum flatline_venue venue, ui
             contrast_take(detector, &carrier->faults[CARRIER_SILENT], FLATLINE_SCOPE_CONNECTION);
             contrast_take(detector, &carrier->faults[CARRIER_MUTE], FLATLINE_SCOPE_CONNECTION);
         }
-        carrier_retell(detector, carrier, at_ns);
+        blame_retell_carrier(detector, carrier, at_ns);
     }
 }
 
@@ -425,7 +429,7 @@ static void venue_silent(struct detector *detector, const struct carrier *carrie
  * may be. */
 void blame_carrier_silent(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
-    carrier_retell(detector, carrier, at_ns);
+    blame_retell_carrier(detector, carrier, at_ns);
     venue_silent(detector, carrier, at_ns);
     host_silent(detector, carrier, at_ns);
 }

@@ -59,7 +59,15 @@ static bool is_beat(const struct arrival *a)
             a->verdict == SEQUENCE_NEXT);
 }
 
-/* Data came: the connection is mute no more. */
+/* The connection is mute no more, and what it explained is excused, or told by itself. */
+static void carrier_beats_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    carrier_silences_excuse(detector, carrier, at_ns);
+    fault_clear(detector, &carrier->faults[CARRIER_BEATS], at_ns);
+    blame_retell_carrier(detector, carrier, at_ns);
+}
+
+/* Data came. */
 void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     struct fault *mute = &carrier->faults[CARRIER_BEATS];
@@ -67,7 +75,7 @@ void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at
         carrier->speaks_since_ns = at_ns;
     }
     if (UNLIKELY(mute->id != 0)) {
-        fault_clear(detector, mute, at_ns);
+        carrier_beats_end(detector, carrier, at_ns);
     }
 }
 
@@ -150,6 +158,7 @@ static void carrier_accuse(struct detector *detector,
          at = detector->legs[at].next_of_carrier) {
         fault_clear(detector, &detector->legs[at].faults[LEG_BEATS], mute.at_ns);
     }
+    blame_retell_carrier(detector, carrier, mute.at_ns);
 }
 
 static void leg_accuse(struct detector *detector, struct leg *leg, struct fault mute)
@@ -229,7 +238,7 @@ static void ping_came(struct detector *detector,
     struct fault *mute = &carrier->faults[CARRIER_BEATS];
     metronome_beat(beat, at_ns);
     if (mute->id != 0 && mute->evidence[5] != BY_TIMER) {
-        fault_clear(detector, mute, at_ns);
+        carrier_beats_end(detector, carrier, at_ns);
     }
     pings_arm(detector, carrier, pings_due_ns(carrier));
 }

@@ -469,6 +469,7 @@ void user_timeouts(struct detector *detector, uint64_t limit_ns);
 
 /* detector_blame.c */
 bool blame_explains(const struct detector *detector, const struct fault *what);
+void blame_retell_carrier(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void blame_retell_stream(struct detector *detector, struct stream *stream, uint64_t at_ns);
 void blame_retell_venue(struct detector *detector, enum flatline_venue venue, uint64_t at_ns);
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns);

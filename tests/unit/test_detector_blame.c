@@ -356,11 +356,12 @@ static void a_silent_connection_that_ends_leaves_its_streams_unaccused(void **st
     rig_stop(&rig);
 }
 
-static void rest_tells(uint64_t levels, uint64_t at_ms)
+static void rest_tells(uint64_t levels, uint64_t id, uint64_t at_ms)
 {
     struct event event = rig_event(EVENT_REST_BOOK, EVENT_NO_CONNECTION, ms(at_ms));
     event.stream = 0;
     event.rest.levels = levels;
+    event.rest.id = id;
     event.rest.sent_mono_ns = ms(at_ms);
     send(&rig, event);
 }
@@ -374,8 +375,8 @@ static void a_mute_connection_that_speaks_again_leaves_its_streams_unaccused(voi
     rig_leg(&rig, rig_stream(&rig, &traits), 0);
     send(&rig, with_id(bare(0, 0, ms(0)), 1));
     send(&rig, with_id(bare(1, 0, ms(0)), 1));
-    rest_tells(1, 100);
-    rest_tells(2, 200);
+    rest_tells(1, 1, 100);
+    rest_tells(2, 2, 200);
     rig_tick(&rig, ms(10000));
     assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION), 1);
     send(&rig, with_id(bare(1, 0, ms(10000)), 2)); /* the other may be quiet yet */
@@ -385,6 +386,24 @@ static void a_mute_connection_that_speaks_again_leaves_its_streams_unaccused(voi
     assert_absent(silent_with(FINDING_FAULT, FLATLINE_SCOPE_STREAM));
     rig_tick(&rig, ms(15000)); /* but not for ever */
     assert_int_equal(silences_standing(FLATLINE_SCOPE_STREAM), 2);
+    rig_stop(&rig);
+}
+
+static void what_rest_tells_that_frames_have_shown_before_is_owed_by_nobody(void **state)
+{
+    (void)state;
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    rig_start_one(&rig, &traits);
+    rig_leg(&rig, rig_stream(&rig, &traits), 0);
+    send(&rig, with_id(bare(0, 0, ms(0)), 10));
+    rest_tells(2, 10, 100);
+    rest_tells(1, 9, 200); /* by another of the venue's servers, which is behind */
+    rest_tells(2, 10, 300);
+    rig_tick(&rig, ms(2500));
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION), 0);
+    rest_tells(3, 11, 2600);
+    rig_tick(&rig, ms(5000));
+    assert_int_equal(told(FINDING_FAULT, FLATLINE_SCOPE_CONNECTION), 1);
     rig_stop(&rig);
 }
 
@@ -420,6 +439,7 @@ int main(void)
         cmocka_unit_test(when_every_venue_falls_silent_it_is_we_who_are_deaf),
         cmocka_unit_test(a_silent_connection_that_ends_leaves_its_streams_unaccused),
         cmocka_unit_test(a_mute_connection_that_speaks_again_leaves_its_streams_unaccused),
+        cmocka_unit_test(what_rest_tells_that_frames_have_shown_before_is_owed_by_nobody),
         cmocka_unit_test(silent_connections_that_are_given_up_take_their_venues_silence_with_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

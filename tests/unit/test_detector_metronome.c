@@ -125,6 +125,51 @@ static void a_route_that_falls_silent_with_its_metronome_is_mute_as_a_whole(void
     rig_stop(&rig);
 }
 
+static void venue_status(int64_t code, uint64_t at_ms)
+{
+    struct event event = rig_event(EVENT_VENUE_STATUS, EVENT_NO_CONNECTION, ms(at_ms));
+    event.note.code = code;
+    event.note.value = FLATLINE_VENUE_BINANCE_USDM;
+    send(&rig, event);
+}
+
+static void beats_that_maintenance_explains_are_told_once_it_is_over(void **state)
+{
+    (void)state;
+    start();
+    run(0, 20000, true, true, true);
+    venue_status(1, 20000);
+    run(20000, 30000, false, true, true);
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_MUTE));
+    venue_status(0, 30000);
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_MUTE));
+    rig_stop(&rig);
+}
+
+static void a_route_that_is_mute_by_its_beats_explains_its_streams(void **state)
+{
+    (void)state;
+    const struct detector_policy policy = rig_policy();
+    rig_start(&rig, &policy);
+    (void)rig_connection(&rig, PUBLIC);
+    (void)rig_connection(&rig, MARKET);
+    (void)add_stream(0, PUBLIC);
+    (void)add_stream(NS_PER_S, MARKET);
+    struct stream_traits traits = rig_traits(KEY_TIME, CHAIN_NONE);
+    traits.silent_after_ns = 5 * NS_PER_S;
+    rig_leg(&rig, rig_stream(&rig, &traits), MARKET);
+    up(&rig, PUBLIC, 1, 0, ms(0));
+    up(&rig, MARKET, 1, 0, ms(0));
+    run(0, 20000, true, true, true);
+    run(20000, 30000, false, false, true);
+    assert_found(rig_fault(&rig, FLATLINE_FAULT_MUTE));
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_SILENT));
+    frame(MARK, 30100); /* the others may be quiet yet */
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_MUTE));
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_SILENT));
+    rig_stop(&rig);
+}
+
 static void a_venue_that_stands_still_is_no_fault_of_its_connections(void **state)
 {
     (void)state;
@@ -361,6 +406,8 @@ int main(void)
         cmocka_unit_test(beats_alone_accuse_nobody),
         cmocka_unit_test(a_stream_whose_beats_stop_while_its_connection_delivers_is_mute),
         cmocka_unit_test(a_route_that_falls_silent_with_its_metronome_is_mute_as_a_whole),
+        cmocka_unit_test(beats_that_maintenance_explains_are_told_once_it_is_over),
+        cmocka_unit_test(a_route_that_is_mute_by_its_beats_explains_its_streams),
         cmocka_unit_test(a_venue_that_stands_still_is_no_fault_of_its_connections),
         cmocka_unit_test(a_connection_that_is_alone_is_named_and_one_of_two_on_its_route_too),
         cmocka_unit_test(a_connection_that_stalls_after_a_missed_beat_is_not_judged_by_it),
