@@ -766,7 +766,7 @@ class Stream(_Handle):
 class Gate(_Handle):
     """The streams one decision needs: fresh while all of them are."""
 
-    __slots__ = ("_own_id",)
+    __slots__ = ("_own_id", "_look")
 
     def __init__(self, reader, name):
         self._own_id = None
@@ -795,28 +795,27 @@ class Gate(_Handle):
         index = self._index_in(view.gates)
         self._home = view, index
         advice = view.place(_SECTION_GATE_ADVICE, index) // 8
-        # one step: others may be looking
-        self._at = view.words, view.members[index], advice, view.both[index]
+        members = view.members[index]
+        # one step each, and each whole in itself: others may be looking. Plain tuples unpack twice as fast
+        self._at = view.words, members, advice, view.both[index]
+        self._look = (view.words, view.both[index],
+                      tuple((member.lease, member.adjust_ns, member.hold_ns) for member in members))
 
     def fresh(self, now_ns=None):
         """Is every stream of the gate fresh, and has the engine it all where the gate requires both?
         A gate without streams never is."""
-        words, members, _, both = self._at
-        return (self._fresh_at(words, members, monotonic_ns() if now_ns is None else now_ns)
-                and (not both or self._has_own(words, members)))
-
-    @staticmethod
-    def _fresh_at(words, members, now):
-        if not members or not 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS:
+        words, both, places = self._look
+        now = monotonic_ns() if now_ns is None else now_ns
+        if not 0 < words[_ALIVE_UNTIL] - now <= _ALIVE_ABSURD_NS:
             return False
-        for lease, adjust_ns, _, hold_ns in members:
+        for lease, adjust_ns, hold_ns in places:
             until = words[lease]
             if until == 0:
                 return False
             left_ns = until + adjust_ns - now
             if not 0 < left_ns <= _LEASE_ABSURD_NS and not _is_held(words, lease, hold_ns, left_ns, now):
                 return False
-        return True
+        return places != () and (not both or self._has_own(words, self._at[1]))
 
     def why(self, now_ns=None):
         """Why it is as it is. Why.FRESH only if fresh()."""
