@@ -14,16 +14,13 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/scenario"))
-from engines import BBO, Puppet, start
+from engine_scenarios import Puppet, start
+from live_trials import quantile
+from shape import BBO
 
 ALLOWANCE_NS = 150_000_000
 SPAN = "150ms"
 STUBBORN_EVERY = 10
-
-
-def quantile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
 def spread(values_ns):

@@ -7,13 +7,13 @@ the signal; stopped and blocked from the deadline, last beat + max(250 ms, 3 x i
 or a SELF_STALL) is left out and counted.
 """
 import signal
-import threading
 import time
+
+from live_trials import Hiccups, quantile
 
 USDM = "binance-usdm"
 STREAM = f"{USDM}/BTCUSDT/bookTicker"
 AT_ONCE = 8
-HICCUP_NS = 50_000_000
 
 TROUBLES = {  # name: (signal, fault, counts from its deadline)
     "stopped": (signal.SIGSTOP, "ENGINE_STALLED", True),
@@ -21,32 +21,6 @@ TROUBLES = {  # name: (signal, fault, counts from its deadline)
     "panicked": (signal.SIGUSR1, "ENGINE_STALLED", False),
     "killed": (signal.SIGKILL, "ENGINE_GONE", False),
 }
-
-
-class Hiccups:
-    """Gaps of this machine: a thread that wants to run every 5 ms."""
-
-    def __init__(self):
-        self.gaps = []  # (begin, end)
-        self.stopped = False
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        before = time.monotonic_ns()
-        while not self.stopped:
-            time.sleep(0.005)
-            now = time.monotonic_ns()
-            if now - before > HICCUP_NS:
-                self.gaps.append((before, now))
-            before = now
-
-    def overlap(self, begin_ns, end_ns):
-        return any(begin < end_ns and end > begin_ns for begin, end in self.gaps)
-
-
-def quantile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
 def start_toys(lab, gates, toys):
@@ -104,8 +78,7 @@ def measure(lab, trials):
         late, excluded, missed = [], 0, 0
         while len(late) + missed < trials:
             for value, begin_ns, end_ns in one_round(lab, watch, toys, gates, trouble):
-                stalls = [r for r in watch.since(begin_ns) if r["type"] == "fault" and r["kind"] == "SELF_STALL" and r["seen_ns"] <= end_ns]
-                if stalls or hiccups.overlap(begin_ns, end_ns):
+                if hiccups.disturbed(watch, begin_ns, end_ns):
                     excluded += 1
                 elif value is None:
                     missed += 1

@@ -10,7 +10,7 @@ import re
 import signal
 import time
 
-from live_engine import Hiccups, quantile
+from live_trials import Hiccups, quantile
 
 USDM = "binance-usdm"
 STREAMS = (f"{USDM}/BTCUSDT/depth@100ms", f"{USDM}/BTCUSDT/bookTicker")
@@ -67,8 +67,7 @@ def measure(lab, trials):
     hiccups, late, excluded, missed = Hiccups(), [], 0, 0
     while len(late) + missed < trials:
         value, begin_ns, end_ns = one_trial(watch, listener)
-        stalls = [r for r in watch.since(begin_ns) if r["type"] == "fault" and r["kind"] == "SELF_STALL" and r["seen_ns"] <= end_ns]
-        if stalls or hiccups.overlap(begin_ns, end_ns):
+        if hiccups.disturbed(watch, begin_ns, end_ns):
             excluded += 1
         elif value is None:
             missed += 1
