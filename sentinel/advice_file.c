@@ -5,7 +5,7 @@
  * wall clock tells what is left.
  */
 #include "sentinel/advice.h"
-#include "sentinel/file_replace.h"
+#include "sentinel/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,8 +97,8 @@ int advice_save(const struct advice_table *table, const char *path, const char *
     if (text == NULL) {
         return -ENOMEM;
     }
-    const struct file_part whole = {text, strlen(text)};
-    const int error = file_replace(path, &whole, 1);
+    const struct state_part whole = {text, strlen(text)};
+    const int error = state_file_replace(path, &whole, 1);
     free(text);
     return error;
 }
@@ -206,38 +206,6 @@ static bool table_take(struct advice_table *table,
     return true;
 }
 
-/* -ENOENT: there is none. */
-static int file_read(const char *path, char **ret_text)
-{
-    struct stat status;
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int error = fstat(fd, &status) != 0 ? -errno : 0;
-    if (error == 0 && (!S_ISREG(status.st_mode) || (status.st_mode & 0022U) != 0 ||
-                       (status.st_uid != geteuid() && status.st_uid != 0))) {
-        error = -EPERM; /* in a folder that others may write, anybody could have put it there */
-    }
-    if (error == 0 && status.st_size > (off_t)ADVICE_FILE_MAX) {
-        error = -EBADMSG;
-    }
-    char *text = error == 0 ? calloc(1, ADVICE_FILE_MAX + 1U) : NULL;
-    if (error == 0 && text == NULL) {
-        error = -ENOMEM;
-    }
-    if (error == 0 && read(fd, text, ADVICE_FILE_MAX) < 0) {
-        error = -errno;
-    }
-    (void)close(fd);
-    if (error != 0) {
-        free(text);
-        return error;
-    }
-    *ret_text = text;
-    return 0;
-}
-
 int advice_take(struct advice_table *table,
                 const char *text,
                 const char *boot,
@@ -263,8 +231,9 @@ int advice_load(struct advice_table *table,
                 const char *boot,
                 const struct advice_clock *clock)
 {
-    char *text = NULL;
-    int error = file_read(path, &text);
+    void *text = NULL;
+    size_t count = 0;
+    int error = state_file_read(path, ADVICE_FILE_MAX, &text, &count);
     if (error != 0) {
         return error == -ENOENT ? 0 : error;
     }

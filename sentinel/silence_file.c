@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "sentinel/silence_file.h"
 
-#include "sentinel/file_replace.h"
+#include "sentinel/state_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define FILE_MAGIC    0x45434e454c495346ULL /* the bytes "FSILENCE" */
-#define FILE_VERSION  1U
-#define FILE_ROWS_MAX 100000U
+#define FILE_MAGIC     0x45434e454c495346ULL /* the bytes "FSILENCE" */
+#define FILE_VERSION   1U
+#define FILE_ROWS_MAX  100000U
+#define FILE_BYTES_MAX (sizeof(struct file_header) + FILE_ROWS_MAX * sizeof(struct silence_kept))
 
 struct file_header {
     uint64_t magic;
@@ -54,18 +52,19 @@ int silence_file_save(const char *path,
                                  .row_count = count,
                                  .saved_wall_ns = wall_ns};
     header.checksum = checksum_of(&header, rows);
-    const struct file_part parts[] = {{&header, sizeof(header)}, {rows, count * sizeof(*rows)}};
-    return file_replace(path, parts, ARRAY_COUNT(parts));
+    const struct state_part parts[] = {{&header, sizeof(header)}, {rows, count * sizeof(*rows)}};
+    return state_file_replace(path, parts, ARRAY_COUNT(parts));
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
 static bool
-is_whole(const struct file_header *header, const struct silence_kept *rows, off_t size_bytes)
+is_whole(const struct file_header *header, const struct silence_kept *rows, size_t size_bytes)
 {
-    return header->magic == FILE_MAGIC && header->version == FILE_VERSION &&
-           header->row_bytes == sizeof(*rows) && header->row_count <= FILE_ROWS_MAX &&
-           (uint64_t)size_bytes == sizeof(*header) + header->row_count * sizeof(*rows) &&
+    return size_bytes >= sizeof(*header) && header->magic == FILE_MAGIC &&
+           header->version == FILE_VERSION && header->row_bytes == sizeof(*rows) &&
+           header->row_count <= FILE_ROWS_MAX &&
+           size_bytes == sizeof(*header) + header->row_count * sizeof(*rows) &&
            header->checksum == checksum_of(header, rows);
 }
 
@@ -87,46 +86,11 @@ static int taken_over(struct silence_kept *rows,
     return taken;
 }
 
-/* Reads all of it into one block, header and rows. */
-static int file_read(const char *path, void **ret_bytes, off_t *ret_size)
-{
-    struct stat status;
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int error = fstat(fd, &status) != 0 ? -errno : 0;
-    if (error == 0 && (!S_ISREG(status.st_mode) || (status.st_mode & 0022U) != 0 ||
-                       (status.st_uid != geteuid() && status.st_uid != 0))) {
-        error = -EPERM;
-    }
-    if (error == 0 && (status.st_size < (off_t)sizeof(struct file_header) ||
-                       status.st_size > (off_t)(sizeof(struct file_header) +
-                                                FILE_ROWS_MAX * sizeof(struct silence_kept)))) {
-        error = -EBADMSG;
-    }
-    void *bytes = error == 0 ? malloc((size_t)status.st_size) : NULL;
-    if (error == 0 && bytes == NULL) {
-        error = -ENOMEM;
-    }
-    if (error == 0 && read(fd, bytes, (size_t)status.st_size) != status.st_size) {
-        error = -EBADMSG;
-    }
-    (void)close(fd);
-    if (error != 0) {
-        free(bytes);
-        return error;
-    }
-    *ret_bytes = bytes;
-    *ret_size = status.st_size;
-    return 0;
-}
-
 int silence_file_load(const char *path, struct silence_kept *rows, uint32_t count, uint64_t wall_ns)
 {
     void *bytes = NULL;
-    off_t size_bytes = 0;
-    const int error = file_read(path, &bytes, &size_bytes);
+    size_t size_bytes = 0;
+    const int error = state_file_read(path, FILE_BYTES_MAX, &bytes, &size_bytes);
     if (error != 0 || bytes == NULL) {
         return error == -ENOENT ? 0 : error;
     }

@@ -310,3 +310,21 @@ int capture_next(struct capture *capture, struct capture_line *ret_line)
     }
     return capture->status == 1 ? 0 : capture->status;
 }
+
+int capture_each(const char *path, capture_take *take, void *context)
+{
+    struct capture *capture;
+    struct capture_line line;
+    int status = capture_open(path, &capture);
+    if (status < 0) {
+        return status;
+    }
+    while ((status = capture_next(capture, &line)) > 0) {
+        status = take(context, &line);
+        if (status < 0) {
+            break;
+        }
+    }
+    capture_close(capture);
+    return status;
+}

@@ -56,6 +56,13 @@ void capture_close(struct capture *capture);
  */
 int capture_next(struct capture *capture, struct capture_line *ret_line);
 
+/** What to do with a line; below 0 ends the reading. */
+typedef int capture_take(void *context, const struct capture_line *line);
+
+/** Gives every line of a recording to take(). Returns 0, what take() ended it with, or as
+ *  capture_open() and capture_next(). */
+int capture_each(const char *path, capture_take *take, void *context);
+
 /** Uncompressed bytes delivered so far, and bytes read from the file. */
 uint64_t capture_text_bytes(const struct capture *capture);
 uint64_t capture_file_bytes(const struct capture *capture);

@@ -242,23 +242,10 @@ static void oddities_print(const char *path, const struct replay_totals *totals)
     }
 }
 
-/* Feeds a whole file. Returns 0 or -errno. */
-static int lines_feed(struct replay *replay, const char *path)
+static int line_take(void *context, const struct capture_line *line)
 {
-    struct capture *capture;
-    int status = capture_open(path, &capture);
-    if (status < 0) {
-        return status;
-    }
-    struct capture_line line;
-    while ((status = capture_next(capture, &line)) > 0) {
-        status = replay_line(replay, &line);
-        if (status < 0) {
-            break;
-        }
-    }
-    capture_close(capture);
-    return status;
+    struct replay *replay = context;
+    return replay_line(replay, line);
 }
 
 /* What was read before an error is reported too. */
@@ -279,7 +266,7 @@ static int file_replay(const struct command *command, const char *path, enum fla
     if (replay == NULL) {
         return file_error(path, -ENOMEM);
     }
-    const int status = lines_feed(replay, path);
+    const int status = capture_each(path, line_take, replay);
     replay_finish(replay);
     replay_print_summary(&printer, path, replay);
     oddities_print(path, replay_totals(replay));

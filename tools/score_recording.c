@@ -129,25 +129,12 @@ static int note_take(struct recording *recording, const struct capture_line *lin
     return 0;
 }
 
-static int lines_take(struct recording *recording, const char *path)
+static int line_take(void *context, const struct capture_line *line)
 {
-    struct capture *capture;
-    struct capture_line line;
-    int status = capture_open(path, &capture);
-    if (status < 0) {
-        return status;
-    }
-    while ((status = capture_next(capture, &line)) > 0) {
-        const int taken = line.kind == CAPTURE_FRAME  ? frame_take(recording, &line)
-                          : line.kind == CAPTURE_META ? note_take(recording, &line)
-                                                      : 0;
-        if (taken < 0) {
-            status = taken;
-            break;
-        }
-    }
-    capture_close(capture);
-    return status;
+    struct recording *recording = context;
+    return line->kind == CAPTURE_FRAME  ? frame_take(recording, line)
+           : line->kind == CAPTURE_META ? note_take(recording, line)
+                                        : 0;
 }
 
 /* ---- playing --------------------------------------------------------------------------------- */
@@ -181,7 +168,7 @@ int recording_open(const char *path, struct recording **ret_recording)
     recording->links = id_table_create();
     int status = recording->codec.names == NULL || recording->links == NULL ? -ENOMEM : 0;
     if (status == 0) {
-        status = lines_take(recording, path);
+        status = capture_each(path, line_take, recording);
     }
     if (status == 0 && recording->events.is_short) {
         status = -ENOMEM;

@@ -162,8 +162,9 @@ static bool pass_begin(struct pass *pass, enum flatline_venue venue)
     return is_good && pass->first_ns != NULL;
 }
 
-static int pass_line(struct pass *pass, const struct capture_line *line)
+static int pass_line(void *context, const struct capture_line *line)
 {
+    struct pass *pass = context;
     for (int i = 0; i < TUNE_CANDIDATES; i++) {
         const int status = replay_line(pass->replays[i], line);
         if (status < 0) {
@@ -180,19 +181,7 @@ static int pass_line(struct pass *pass, const struct capture_line *line)
 /* Feeds a whole file. Returns 0 or -errno. */
 static int pass_file(struct pass *pass, const char *path)
 {
-    struct capture *capture;
-    struct capture_line line;
-    int status = capture_open(path, &capture);
-    if (status < 0) {
-        return status;
-    }
-    while ((status = capture_next(capture, &line)) > 0) {
-        status = pass_line(pass, &line);
-        if (status < 0) {
-            break;
-        }
-    }
-    capture_close(capture);
+    const int status = capture_each(path, pass_line, pass);
     for (int i = 0; i < TUNE_CANDIDATES; i++) {
         replay_finish(pass->replays[i]);
     }
