@@ -205,7 +205,7 @@ static void maintenance_explains_a_silence_until_it_is_over(void **state)
 
 /* ---- connections, venues, ourselves ---------------------------------------------------------- */
 
-/* Four connections of two streams each: two of USD-M, two of OKX; taught half a day of frames. */
+/* Four connections of two streams each: two of USD-M, two of OKX; taught three hours of frames. */
 #define LINES 4U
 
 static uint64_t now_ms;
@@ -246,7 +246,7 @@ static void lines_run(uint64_t for_ms, uint32_t speaking)
 static void lines_teach(void)
 {
     lines_start();
-    lines_run(12 * 3600 * 1000, 15);
+    lines_run(3 * 3600 * 1000, 15);
     rig.count = 0;
 }
 
