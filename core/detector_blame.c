@@ -86,10 +86,23 @@ static bool venue_explains(const struct detector *detector, enum flatline_venue 
            detector->host_silent.id != 0;
 }
 
+static bool summary_is_explained(const struct detector *detector, const struct fault *summary)
+{
+    const struct carrier *carrier = &detector->carriers[summary->connection];
+    switch (summary->scope) {
+    case FLATLINE_SCOPE_CHANNEL:
+        return carrier_explains(carrier) || venue_explains(detector, carrier->venue);
+    case FLATLINE_SCOPE_VENUE:
+        return detector->maintenance[carrier->venue].id != 0 || detector->host_silent.id != 0;
+    default:
+        return false;
+    }
+}
+
 bool blame_explains(const struct detector *detector, const struct fault *what)
 {
     if (what->is_summary) {
-        return what->scope == FLATLINE_SCOPE_VENUE && detector->host_silent.id != 0;
+        return summary_is_explained(detector, what);
     }
     if (!is_silence(what->kind)) {
         return false;
@@ -112,6 +125,7 @@ bool blame_explains(const struct detector *detector, const struct fault *what)
 void blame_retell_carrier(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     fault_retell(detector, &carrier->faults[CARRIER_BEATS], at_ns);
+    fault_retell(detector, &carrier->faults[CARRIER_CHANNEL], at_ns);
     fault_retell(detector, &carrier->faults[CARRIER_SILENT], at_ns);
     fault_retell(detector, &carrier->faults[CARRIER_MUTE], at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;

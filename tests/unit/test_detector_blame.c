@@ -203,6 +203,22 @@ static void maintenance_explains_a_silence_until_it_is_over(void **state)
     rig_stop(&rig);
 }
 
+static void maintenance_explains_a_channel_that_is_mute_until_it_is_over(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    run(1000, 2000, 0);
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 1, FLATLINE_VENUE_BINANCE_USDM, 2000);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 0);
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 0, FLATLINE_VENUE_BINANCE_USDM, 3000);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 1);
+    run(3000, 3300, ALL);
+    assert_int_equal(standing(FLATLINE_SCOPE_CHANNEL), 0);
+    assert_int_equal(standing(FLATLINE_SCOPE_STREAM), 0);
+    rig_stop(&rig);
+}
+
 /* ---- connections, venues, ourselves ---------------------------------------------------------- */
 
 /* Four connections of two streams each: two of USD-M, two of OKX; taught three hours of frames. */
@@ -305,6 +321,22 @@ static void a_venue_silent_while_another_is_heard_is_one_fault_of_the_venue(void
     lines_run(5000, 15);
     assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
     assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    rig_stop(&rig);
+}
+
+static void a_venue_silent_under_maintenance_is_not_told_before_it_is_over(void **state)
+{
+    (void)state;
+    lines_teach();
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 1, FLATLINE_VENUE_BINANCE_USDM, now_ms);
+    lines_run(60000, 12);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    news(EVENT_VENUE_STATUS, EVENT_NO_STREAM, 0, FLATLINE_VENUE_BINANCE_USDM, now_ms);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 1);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_CONNECTION), 0);
+    lines_run(5000, 15);
+    assert_int_equal(silences_standing(FLATLINE_SCOPE_VENUE), 0);
     rig_stop(&rig);
 }
 
@@ -436,6 +468,8 @@ int main(void)
         cmocka_unit_test(
             a_connection_silent_beside_another_of_its_venue_is_to_blame_and_explains_its_streams),
         cmocka_unit_test(a_venue_silent_while_another_is_heard_is_one_fault_of_the_venue),
+        cmocka_unit_test(maintenance_explains_a_channel_that_is_mute_until_it_is_over),
+        cmocka_unit_test(a_venue_silent_under_maintenance_is_not_told_before_it_is_over),
         cmocka_unit_test(when_every_venue_falls_silent_it_is_we_who_are_deaf),
         cmocka_unit_test(a_silent_connection_that_ends_leaves_its_streams_unaccused),
         cmocka_unit_test(a_mute_connection_that_speaks_again_leaves_its_streams_unaccused),
