@@ -131,8 +131,8 @@ static void twin_judge(struct detector *detector, struct leg *leg, uint64_t at_n
     }
     const struct standing standing = standing_of(detector, carrier);
     const bool all_owe = standing.judged > 1 && standing.overdue == standing.judged;
-    const bool is_alone = standing.judged == 1 && standing.owing == 1;
-    if (all_owe || (is_silent && (standing.owing > 1 || is_alone))) {
+    const bool is_alone = standing.judged == 1; /* nor need it owe, if its twin has just begun */
+    if (standing.first != NULL && (all_owe || (is_silent && (standing.owing > 1 || is_alone)))) {
         carrier_mute(detector, carrier, &standing, at_ns);
     } else if (is_silent && at_ns < debt_due_ns(detector, leg, DEBT_TWIN) + 2 * TWIN_ALLOWANCE_NS) {
         debt->overdue = false;
