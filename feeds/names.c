@@ -61,7 +61,8 @@ void names_destroy(struct names *names)
 
 static char upper(char byte)
 {
-    return byte >= 'a' && byte <= 'z' ? (char)(byte - 'a' + 'A') : byte;
+    const unsigned is_lower = (unsigned)((unsigned char)byte - 'a') <= 'z' - 'a';
+    return (char)((unsigned char)byte - is_lower * ('a' - 'A')); /* no branch on what text says */
 }
 
 /* Writes `venue/SYMBOL/channel`, zero-padded. false: an empty part, or longer than a name may
@@ -135,16 +136,19 @@ static bool part_is_clean(struct span part)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+/* Each word by a multiplier of its own, so that none waits for the one before. */
 static uint32_t name_hash(const struct name *name)
 {
-    uint64_t hash = 0x9e3779b97f4a7c15ULL;
+    uint64_t multiplier = 0xff51afd7ed558ccdULL;
+    uint64_t hash = 0;
     for (size_t i = 0; i < sizeof(name->text); i += sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, name->text + i, sizeof(word));
-        hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
-        hash ^= hash >> 32;
+        word *= multiplier;
+        hash += word ^ word >> 32;
+        multiplier += 0x9e3779b97f4a7c16ULL; /* even: it stays odd */
     }
-    return (uint32_t)hash;
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 /* The slot that holds the name, or the free one where it would go. */
