@@ -413,17 +413,22 @@ static struct span key_resolve(struct json_scan *scan, const struct json_value *
     return (struct span){scan->key, text.size_bytes};
 }
 
-/* `,"x":`, as most keys are; only for speed. false: another shape, of which this says nothing. */
+/* `,"x":` or `,"xy":`, as most keys are; only for speed. false: another shape, of which this says
+ * nothing. */
 static inline bool letter_key_take(struct json_scan *scan, struct span *ret_key)
 {
     const char *at = scan->at;
-    if (scan->end - at < 5 || (!scan->is_first && *at++ != ',') || at[0] != '"' || at[2] != '"' ||
-        at[3] != ':' || is_string_stop(at[1])) {
+    if (scan->end - at < 6 || (!scan->is_first && *at++ != ',') || at[0] != '"' ||
+        is_string_stop(at[1])) {
         return false;
     }
-    *ret_key = (struct span){at + 1, 1};
+    const size_t bytes = at[2] == '"' ? 1 : 2;
+    if (at[bytes + 1] != '"' || at[bytes + 2] != ':' || (bytes == 2 && is_string_stop(at[2]))) {
+        return false;
+    }
+    *ret_key = (struct span){at + 1, bytes};
     scan->is_first = false;
-    scan->at = at + 4;
+    scan->at = at + bytes + 3;
     return true;
 }
 
