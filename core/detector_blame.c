@@ -7,40 +7,19 @@
  * A cause is a summary: it tells people what happened. What revokes a lease stays each stream's own
  * fault, told or not; so exonerating a stream never opens its gate.
  */
+#include "core/detector_cohort.h"
 #include "core/detector_state.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#define TOGETHER_NS   NS_PER_S          /* silences that begin within this began together */
-#define NARROW_NS     (500 * NS_PER_MS) /* once one of a cohort speaks, the others have so long */
-#define MEMBERS_LEAST 2U
+enum { CONFIDENCE_IMPROBABLE = 75 };
 
-enum { CONFIDENCE_CONTRAST = 90, CONFIDENCE_UNDECIDED = 50 };
+#define NARROW_NS (500 * NS_PER_MS) /* once one of a cohort speaks, the others have so long */
 
-/* What the members of a cohort did since one of them fell silent. */
-struct cohort {
-    uint32_t members;
-    uint32_t silent; /* proven */
-    uint32_t speaking;
-    uint64_t onset_ns; /* of the first to fall silent */
-    uint64_t last_ns;  /* and of the last */
-};
-
-/* All that can speak have fallen silent, most are proven to, and at one time. */
-static bool fell_together(const struct cohort *cohort)
-{
-    return cohort->silent >= MEMBERS_LEAST && cohort->speaking == 0 &&
-           2U * cohort->silent >= cohort->members &&
-           cohort->last_ns - cohort->onset_ns <= TOGETHER_NS;
-}
-
-static void cohort_silent(struct cohort *cohort, uint64_t onset_ns)
-{
-    cohort->onset_ns =
-        cohort->silent == 0 || onset_ns < cohort->onset_ns ? onset_ns : cohort->onset_ns;
-    cohort->last_ns = onset_ns > cohort->last_ns ? onset_ns : cohort->last_ns;
-    cohort->silent++;
-}
+#define LOOK_NS       (100 * NS_PER_MS) /* what is undecided is looked at again, ... */
+#define LOOK_OFTEN_NS (3 * NS_PER_S)    /* ... for so long this often, then every ... */
+#define LOOK_LATER_NS NS_PER_S
 
 /* ---- explained ------------------------------------------------------------------------------- */
 
@@ -86,12 +65,21 @@ static bool venue_explains(const struct detector *detector, enum flatline_venue 
            detector->host_silent.id != 0;
 }
 
+static bool route_explains(const struct detector *detector, const struct carrier *carrier)
+{
+    return venue_explains(detector, carrier->venue) ||
+           (detector->route_silent[carrier->venue].id != 0 &&
+            detector->silent_route[carrier->venue] == carrier->route);
+}
+
 static bool summary_is_explained(const struct detector *detector, const struct fault *summary)
 {
     const struct carrier *carrier = &detector->carriers[summary->connection];
     switch (summary->scope) {
     case FLATLINE_SCOPE_CHANNEL:
-        return carrier_explains(carrier) || venue_explains(detector, carrier->venue);
+        return carrier_explains(carrier) || route_explains(detector, carrier);
+    case FLATLINE_SCOPE_ROUTE:
+        return venue_explains(detector, carrier->venue);
     case FLATLINE_SCOPE_VENUE:
         return detector->maintenance[carrier->venue].id != 0 || detector->host_silent.id != 0;
     default:
@@ -108,7 +96,7 @@ bool blame_explains(const struct detector *detector, const struct fault *what)
         return false;
     }
     if (what->stream == EVENT_NO_STREAM) {
-        return venue_explains(detector, detector->carriers[what->connection].venue);
+        return route_explains(detector, &detector->carriers[what->connection]);
     }
     const struct stream *stream = &detector->streams[what->stream];
     if (stream->halted || venue_explains(detector, stream->traits.venue)) {
@@ -159,10 +147,35 @@ static uint64_t leg_owes_since_ns(const struct leg *leg)
     return debt->since_ns;
 }
 
+static bool leg_is_silent(const struct detector *detector, const struct leg *leg)
+{
+    return leg_is_overdue(leg) || leg->faults[LEG_MUTE].id != 0 ||
+           detector->streams[leg->stream].faults[STREAM_SILENT].id != 0;
+}
+
+/* When what it owes was shown; where nothing shows that, when its next frame was to be expected. */
+static uint64_t leg_silent_since_ns(const struct detector *detector, const struct leg *leg)
+{
+    const struct silence *silence = detector->streams[leg->stream].silence;
+    const uint64_t mean_ns = silence != NULL ? silence->mean_ns : 0;
+    return leg_is_overdue(leg) ? leg_owes_since_ns(leg) : leg->last_recv_ns + mean_ns;
+}
+
+/* Is it silent for many times its mean gap? That proves nothing by itself, but beside others which
+ * are proven silent it is one of them. */
+static bool leg_is_overquiet(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
+{
+    const struct silence *silence = detector->streams[leg->stream].silence;
+    return silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS &&
+           leg->last_recv_ns + OVERQUIET_GAPS * silence->mean_ns < at_ns;
+}
+
 /* Legs that have begun. One that delivers beyond the others' onset has not fallen silent with
  * them; one that was quiet before may have. */
-static struct cohort
-channel_cohort(const struct detector *detector, const struct carrier *carrier, uint8_t channel)
+static struct cohort channel_cohort(const struct detector *detector,
+                                    const struct carrier *carrier,
+                                    uint8_t channel,
+                                    uint64_t at_ns)
 {
     struct cohort cohort = {0};
     uint64_t newest_ns = 0;
@@ -174,8 +187,10 @@ channel_cohort(const struct detector *detector, const struct carrier *carrier, u
             continue;
         }
         cohort.members++;
-        if (leg_is_overdue(leg)) {
-            cohort_silent(&cohort, leg_owes_since_ns(leg));
+        if (leg_is_silent(detector, leg)) {
+            cohort_silent(&cohort, leg_silent_since_ns(detector, leg));
+        } else if (leg_is_overquiet(detector, leg, at_ns)) {
+            cohort.overquiet++;
         } else if (leg->last_recv_ns > newest_ns) {
             newest_ns = leg->last_recv_ns;
         }
@@ -184,29 +199,127 @@ channel_cohort(const struct detector *detector, const struct carrier *carrier, u
     return cohort;
 }
 
-static void channel_mute(struct detector *detector,
-                         struct carrier *carrier,
-                         const struct leg *leg,
-                         const struct cohort *cohort,
-                         uint64_t at_ns)
+static void channel_silent(struct detector *detector,
+                           struct carrier *carrier,
+                           const struct leg *leg,
+                           const struct cohort *cohort,
+                           uint64_t at_ns)
 {
     const struct debt *debt = &leg->debts[leg->debts[DEBT_BOOK].overdue ? DEBT_BOOK : DEBT_TWIN];
-    struct fault mute = {
-        .kind = FLATLINE_FAULT_MUTE,
-        .scope = FLATLINE_SCOPE_CHANNEL,
-        .blame = FLATLINE_SCOPE_CHANNEL,
-        .confidence = CONFIDENCE_CONTRAST,
-        .is_summary = true,
-        .stream = EVENT_NO_STREAM,
-        .connection = (uint16_t)carrier_index(detector, carrier),
-        .onset_ns = cohort->onset_ns,
-        .at_ns = at_ns,
-        .evidence = {debt->key, leg->sequence.newest, debt_allowance_ns(detector, leg, DEBT_BOOK)}};
-    (void)snprintf(
-        mute.text, sizeof(mute.text), "%u of %u streams owe", cohort->silent, cohort->members);
-    carrier->mute_channel = detector->streams[leg->stream].traits.channel;
-    fault_raise(detector, &carrier->faults[CARRIER_CHANNEL], &mute);
+    const struct stream *stream = &detector->streams[leg->stream];
+    struct fault silent = {.kind = FLATLINE_FAULT_MUTE,
+                           .scope = FLATLINE_SCOPE_CHANNEL,
+                           .blame = FLATLINE_SCOPE_CHANNEL,
+                           .confidence = CONFIDENCE_CONTRAST,
+                           .is_summary = true,
+                           .stream = EVENT_NO_STREAM,
+                           .connection = (uint16_t)carrier_index(detector, carrier),
+                           .onset_ns = cohort->onset_ns,
+                           .at_ns = at_ns};
+    if (leg_is_overdue(leg)) {
+        silent.evidence[0] = debt->key;
+        silent.evidence[1] = leg->sequence.newest;
+        silent.evidence[2] = debt_allowance_ns(detector, leg, DEBT_BOOK);
+    } else if (leg->faults[LEG_MUTE].id != 0) {
+        memcpy(silent.evidence, leg->faults[LEG_MUTE].evidence, sizeof(silent.evidence));
+    } else {
+        silent.kind = FLATLINE_FAULT_SILENT;
+        memcpy(silent.evidence, stream->faults[STREAM_SILENT].evidence, sizeof(silent.evidence));
+    }
+    (void)snprintf(silent.text,
+                   sizeof(silent.text),
+                   "%u of %u streams",
+                   cohort->silent + cohort->overquiet,
+                   cohort->members);
+    carrier->mute_channel = stream->traits.channel;
+    fault_raise(detector, &carrier->faults[CARRIER_CHANNEL], &silent);
     blame_retell_carrier(detector, carrier, at_ns);
+}
+
+/* A stream alone, or its channel? Where another stream of the channel was heard since, or there is none,
+ * it is the stream. */
+static bool
+leg_is_contrasted_at(const struct detector *detector, const struct leg *leg, uint64_t since_ns)
+{
+    const struct carrier *carrier = &detector->carriers[leg->connection];
+    const uint8_t channel = detector->streams[leg->stream].traits.channel;
+    uint32_t others = 0;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        const struct leg *other = &detector->legs[at];
+        const struct stream *stream = &detector->streams[other->stream];
+        if (other == leg || stream->traits.channel != channel || !other->started ||
+            stream->halted) {
+            continue;
+        }
+        others++;
+        if (!leg_is_silent(detector, other) && other->last_recv_ns > since_ns) {
+            return true;
+        }
+    }
+    return others == 0;
+}
+
+/* Has another channel of its book been heard on this connection in the second half of its silence? Then
+ * the book moves, and a frame is to be expected. */
+static bool book_moves(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
+{
+    const uint64_t since_ns = leg->last_recv_ns;
+    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    uint32_t at = leg->side != SIDE_NONE ? detector->sides[leg->side].first_leg : LEG_NONE;
+    for (; at != LEG_NONE; at = detector->legs[at].next_of_side) {
+        const struct leg *other = &detector->legs[at];
+        if (other != leg && other->last_recv_ns > since_ns + half_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is undecided of a leg: its own MUTE, or SILENT of its stream where its book moves beside it. NULL:
+ * nothing is. */
+static struct fault *leg_undecided(struct detector *detector, struct leg *leg, uint64_t at_ns)
+{
+    struct fault *silent = &detector->streams[leg->stream].faults[STREAM_SILENT];
+    struct fault *fault = leg->faults[LEG_MUTE].id != 0 ? &leg->faults[LEG_MUTE] : silent;
+    const bool is_open = fault->id != 0 && fault->blame == FLATLINE_SCOPE_UNKNOWN &&
+                         !fault->explained && leg->side != SIDE_NONE;
+    return is_open && (fault != silent || book_moves(detector, leg, at_ns)) ? fault : NULL;
+}
+
+/* Is anything left to be decided? */
+static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
+{
+    struct carrier *carrier = &detector->carriers[leg->connection];
+    struct fault *fault = leg_undecided(detector, leg, at_ns);
+    if (fault == NULL) {
+        return detector->streams[leg->stream].faults[STREAM_SILENT].id != 0;
+    }
+    if (leg_is_contrasted_at(detector, leg, leg_silent_since_ns(detector, leg))) {
+        fault->blame = FLATLINE_SCOPE_STREAM;
+        fault->confidence =
+            fault->kind == FLATLINE_FAULT_MUTE ? CONFIDENCE_CONTRAST : CONFIDENCE_IMPROBABLE;
+        fault_repeat(detector, fault);
+        return false;
+    }
+    if (carrier->faults[CARRIER_CHANNEL].id == 0) {
+        const uint8_t channel = detector->streams[leg->stream].traits.channel;
+        const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
+        if (cohort_fell_together(&cohort)) {
+            channel_silent(detector, carrier, leg, &cohort, at_ns);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Before it is told: whom its silence accuses. */
+void blame_of_leg(const struct detector *detector, const struct leg *leg, struct fault *mute)
+{
+    if (!leg_is_contrasted_at(detector, leg, mute->onset_ns)) {
+        mute->blame = FLATLINE_SCOPE_UNKNOWN;
+        mute->confidence = CONFIDENCE_UNDECIDED;
+    }
 }
 
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns)
@@ -217,9 +330,11 @@ void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t a
         return;
     }
     const struct cohort cohort =
-        channel_cohort(detector, carrier, detector->streams[leg->stream].traits.channel);
-    if (fell_together(&cohort)) {
-        channel_mute(detector, carrier, leg, &cohort, at_ns);
+        channel_cohort(detector, carrier, detector->streams[leg->stream].traits.channel, at_ns);
+    if (cohort_fell_together(&cohort)) {
+        channel_silent(detector, carrier, leg, &cohort, at_ns);
+    } else {
+        blame_look_at(detector, carrier, at_ns + LOOK_NS);
     }
 }
 
@@ -239,11 +354,44 @@ void blame_leg_speaks(struct detector *detector, const struct leg *leg, uint64_t
     if (!channel_explains(detector, carrier, leg->stream)) {
         return;
     }
-    if (channel_cohort(detector, carrier, carrier->mute_channel).silent == 0) {
+    if (channel_cohort(detector, carrier, carrier->mute_channel, at_ns).silent == 0) {
         channel_end(detector, carrier, at_ns);
     } else if (carrier->narrow_due_ns == DEADLINE_NEVER) {
         carrier->narrow_due_ns = at_ns + NARROW_NS;
         carriers_due_lower(detector, carrier->narrow_due_ns);
+    }
+}
+
+void blame_stream_speaks(struct detector *detector, const struct stream *stream, uint64_t at_ns)
+{
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        blame_leg_speaks(detector, &detector->legs[at], at_ns);
+    }
+}
+
+/* ---- looked at again ------------------------------------------------------------------------- */
+
+void blame_look_at(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    if (at_ns < carrier->look_due_ns) {
+        carrier->look_due_ns = at_ns;
+        carriers_due_lower(detector, at_ns);
+    }
+}
+
+/* Others have been heard since, or have not: what was undecided may be decided now. */
+static void carrier_look(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    bool is_open = blame_carrier_look(detector, carrier, at_ns);
+    carrier->look_due_ns = DEADLINE_NEVER;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        is_open |= leg_look(detector, &detector->legs[at], at_ns);
+    }
+    if (is_open) {
+        const uint64_t since_ns = carrier->last_data_ns;
+        const bool is_old = at_ns > since_ns + LOOK_OFTEN_NS;
+        blame_look_at(detector, carrier, at_ns + (is_old ? LOOK_LATER_NS : LOOK_NS));
     }
 }
 
@@ -252,200 +400,9 @@ void blame_timeout(struct detector *detector, struct carrier *carrier, uint64_t 
     if (carrier->narrow_due_ns <= limit_ns) {
         channel_end(detector, carrier, carrier->narrow_due_ns);
     }
-}
-
-/* ---- connection, venue, host ----------------------------------------------------------------- */
-
-static bool carrier_is_member(const struct detector *detector, const struct carrier *carrier)
-{
-    if (!carrier_is_live(carrier) || !carrier->started) {
-        return false;
+    if (carrier->look_due_ns <= limit_ns) {
+        carrier_look(detector, carrier, carrier->look_due_ns);
     }
-    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
-         at = detector->legs[at].next_of_carrier) {
-        if (!stream_is_user(&detector->streams[detector->legs[at].stream])) {
-            return true;
-        }
-    }
-    return false; /* account streams alone may be silent for days */
-}
-
-static const struct fault *carrier_silence(const struct carrier *carrier)
-{
-    const struct fault *mute = &carrier->faults[CARRIER_MUTE];
-    return mute->id != 0 ? mute : &carrier->faults[CARRIER_SILENT];
-}
-
-/* The connections of a venue; venue DETECTOR_VENUES: of all of them. A connection that is not
- * proven silent speaks if it has delivered since the others fell silent. */
-static struct cohort carriers_cohort(const struct detector *detector, uint32_t venue)
-{
-    struct cohort cohort = {0};
-    uint64_t newest_ns = 0;
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        const struct carrier *carrier = &detector->carriers[i];
-        if ((venue != DETECTOR_VENUES && carrier->venue != venue) ||
-            !carrier_is_member(detector, carrier)) {
-            continue;
-        }
-        const struct fault *silence = carrier_silence(carrier);
-        cohort.members++;
-        if (silence->id != 0) {
-            cohort_silent(&cohort, silence->onset_ns);
-        } else if (carrier->last_recv_ns > newest_ns) {
-            newest_ns = carrier->last_recv_ns;
-        }
-    }
-    cohort.speaking = newest_ns > cohort.last_ns;
-    return cohort;
-}
-
-/* Is another venue heard since? Then it is not we who are deaf. */
-static bool
-others_speak(const struct detector *detector, enum flatline_venue venue, uint64_t since_ns)
-{
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        const struct carrier *carrier = &detector->carriers[i];
-        if (carrier->venue != venue && carrier_is_member(detector, carrier) &&
-            carrier_silence(carrier)->id == 0 && carrier->last_recv_ns > since_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t venues_heard(const struct detector *detector)
-{
-    uint32_t venues = 0;
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        if (carrier_is_member(detector, &detector->carriers[i])) {
-            venues |= 1U << detector->carriers[i].venue;
-        }
-    }
-    return (uint32_t)__builtin_popcount(venues);
-}
-
-/* Was another connection of its venue heard since this one fell silent? */
-static bool
-is_contrasted(const struct detector *detector, const struct carrier *carrier, uint64_t since_ns)
-{
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        const struct carrier *other = &detector->carriers[i];
-        if (other != carrier && other->venue == carrier->venue &&
-            carrier_is_member(detector, other) && other->last_recv_ns > since_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool carrier_is_contrasted(const struct detector *detector, const struct carrier *carrier)
-{
-    const struct fault *silence = carrier_silence(carrier);
-    return silence->id != 0 && is_contrasted(detector, carrier, silence->onset_ns);
-}
-
-/* Between a connection and its venue only another connection there can decide; between a venue and
- * our own line, only another venue. */
-void blame_of_carrier(const struct detector *detector,
-                      const struct carrier *carrier,
-                      struct fault *silence)
-{
-    const bool has_contrast = is_contrasted(detector, carrier, silence->onset_ns);
-    silence->blame = has_contrast ? FLATLINE_SCOPE_CONNECTION : FLATLINE_SCOPE_UNKNOWN;
-    silence->confidence = has_contrast ? CONFIDENCE_CONTRAST : CONFIDENCE_UNDECIDED;
-}
-
-/* Somebody is heard again, and by that contrast what was undecided is decided. */
-static void
-contrast_take(struct detector *detector, struct fault *silence, enum flatline_scope blame)
-{
-    if (silence->id != 0 && silence->blame == FLATLINE_SCOPE_UNKNOWN) {
-        silence->blame = (uint8_t)blame;
-        silence->confidence = CONFIDENCE_CONTRAST;
-        fault_repeat(detector, silence);
-    }
-}
-
-void blame_retell_venue(struct detector *detector, enum flatline_venue venue, uint64_t at_ns)
-{
-    struct fault *silent = &detector->venue_silent[venue];
-    if (silent->id != 0 && others_speak(detector, venue, silent->onset_ns)) {
-        contrast_take(detector, silent, FLATLINE_SCOPE_VENUE);
-    }
-    fault_retell(detector, silent, at_ns);
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        struct carrier *carrier = &detector->carriers[i];
-        if (carrier->venue != venue) {
-            continue;
-        }
-        if (carrier_is_contrasted(detector, carrier)) {
-            contrast_take(detector, &carrier->faults[CARRIER_SILENT], FLATLINE_SCOPE_CONNECTION);
-            contrast_take(detector, &carrier->faults[CARRIER_MUTE], FLATLINE_SCOPE_CONNECTION);
-        }
-        blame_retell_carrier(detector, carrier, at_ns);
-    }
-}
-
-static struct fault summary_of(const struct detector *detector,
-                               const struct carrier *carrier,
-                               const struct cohort *cohort,
-                               uint64_t at_ns)
-{
-    struct fault summary = *carrier_silence(carrier);
-    summary.id = 0;
-    summary.is_summary = true;
-    summary.stream = EVENT_NO_STREAM;
-    summary.connection = (uint16_t)carrier_index(detector, carrier);
-    summary.onset_ns = cohort->onset_ns;
-    summary.at_ns = at_ns;
-    (void)snprintf(summary.text,
-                   sizeof(summary.text),
-                   "%u of %u connections",
-                   cohort->silent,
-                   cohort->members);
-    return summary;
-}
-
-static void host_silent(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
-{
-    const struct cohort cohort = carriers_cohort(detector, DETECTOR_VENUES);
-    if (detector->host_silent.id != 0 || venues_heard(detector) < 2U || !fell_together(&cohort)) {
-        return;
-    }
-    struct fault summary = summary_of(detector, carrier, &cohort, at_ns);
-    summary.scope = FLATLINE_SCOPE_HOST;
-    summary.blame = FLATLINE_SCOPE_HOST;
-    summary.confidence = CONFIDENCE_CONTRAST;
-    fault_raise(detector, &detector->host_silent, &summary);
-    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
-    }
-}
-
-static void venue_silent(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
-{
-    const struct cohort cohort = carriers_cohort(detector, carrier->venue);
-    struct fault *silent = &detector->venue_silent[carrier->venue];
-    if (silent->id != 0 || !fell_together(&cohort)) {
-        return;
-    }
-    const bool has_contrast = others_speak(detector, carrier->venue, cohort.last_ns);
-    struct fault summary = summary_of(detector, carrier, &cohort, at_ns);
-    summary.scope = FLATLINE_SCOPE_VENUE;
-    summary.blame = has_contrast ? FLATLINE_SCOPE_VENUE : FLATLINE_SCOPE_UNKNOWN;
-    summary.confidence = has_contrast ? CONFIDENCE_CONTRAST : CONFIDENCE_UNDECIDED;
-    fault_raise(detector, silent, &summary);
-    blame_retell_venue(detector, carrier->venue, at_ns);
-}
-
-/* A connection as a whole is silent: it explains its streams; with it the venue, or we ourselves,
- * may be. */
-void blame_carrier_silent(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
-{
-    blame_retell_carrier(detector, carrier, at_ns);
-    venue_silent(detector, carrier, at_ns);
-    host_silent(detector, carrier, at_ns);
 }
 
 /* Its life begins or ends. */
@@ -453,19 +410,11 @@ void blame_carrier_forgive(struct detector *detector, struct carrier *carrier, u
 {
     const bool was_silent = carrier_explains(carrier);
     carrier->narrow_due_ns = DEADLINE_NEVER;
+    carrier->look_due_ns = DEADLINE_NEVER;
     fault_clear(detector, &carrier->faults[CARRIER_CHANNEL], at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_SILENT], at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_MUTE], at_ns);
     if (was_silent) {
         blame_carrier_speaks(detector, carrier, at_ns);
-    }
-}
-
-void blame_carrier_speaks(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
-{
-    fault_clear(detector, &detector->host_silent, at_ns);
-    fault_clear(detector, &detector->venue_silent[carrier->venue], at_ns);
-    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
     }
 }

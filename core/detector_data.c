@@ -384,9 +384,9 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     }
     sequence_apply(detector, &a);
     if (recv_ns != 0) {
-        carrier_silence_end(detector, a.carrier, recv_ns);
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         timing_apply(detector, &a);
+        carrier_silence_end(detector, a.carrier, &a);
         debt_apply(detector, &a);
         beats_apply(detector, &a);
         lease_grant(detector, a.stream, earned_until_ns(detector, &a), recv_ns);

@@ -65,6 +65,7 @@ static void carrier_beats_end(struct detector *detector, struct carrier *carrier
     carrier_silences_excuse(detector, carrier, at_ns);
     fault_clear(detector, &carrier->faults[CARRIER_BEATS], at_ns);
     blame_retell_carrier(detector, carrier, at_ns);
+    blame_carrier_speaks(detector, carrier, at_ns);
 }
 
 /* Data came. */
@@ -74,6 +75,7 @@ void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at
     if (UNLIKELY(at_ns - carrier->last_data_ns > BREAK_NS)) {
         carrier->speaks_since_ns = at_ns;
     }
+    carrier->beats_missing.onset_ns = 0;
     if (UNLIKELY(mute->id != 0)) {
         carrier_beats_end(detector, carrier, at_ns);
     }
@@ -153,12 +155,26 @@ static void carrier_accuse(struct detector *detector,
     if ((carrier->open & KIND_BIT(FLATLINE_FAULT_MUTE)) != 0) {
         return; /* known, and explained */
     }
+    if (scope == FLATLINE_SCOPE_CONNECTION && blame_may_be_ours(detector, carrier, mute.at_ns)) {
+        mute.blame = FLATLINE_SCOPE_UNKNOWN;
+        mute.confidence = CONFIDENCE_UNDECIDED;
+    }
     fault_raise(detector, &carrier->faults[CARRIER_BEATS], &mute);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         fault_clear(detector, &detector->legs[at].faults[LEG_BEATS], mute.at_ns);
     }
-    blame_retell_carrier(detector, carrier, mute.at_ns);
+    blame_carrier_silent(detector, carrier, mute.at_ns);
+}
+
+/* It is silent beyond doubt, but whose fault that is is undecided: evidence for larger cohorts. */
+static void carrier_suspect(struct detector *detector, struct carrier *carrier, struct fault mute)
+{
+    mute.connection = (uint16_t)carrier_index(detector, carrier);
+    if (carrier->beats_missing.onset_ns == 0) {
+        carrier->beats_missing = mute;
+    }
+    blame_carrier_silent(detector, carrier, mute.at_ns);
 }
 
 static void leg_accuse(struct detector *detector, struct leg *leg, struct fault mute)
@@ -198,6 +214,10 @@ void leg_beats_missed(struct detector *detector, struct leg *leg, uint64_t at_ns
             carrier_accuse(
                 detector, carrier, mute_finding(carrier, metronome, first_ns, at_ns), scope);
         } else { /* too early, or undecided: asked again */
+            if (due_ns <= at_ns) {
+                carrier_suspect(
+                    detector, carrier, mute_finding(carrier, metronome, first_ns, at_ns));
+            }
             next_ns = due_ns > at_ns ? due_ns : at_ns + metronome->period_ns;
         }
     }
@@ -294,7 +314,12 @@ void beats_restart(struct detector *detector, struct carrier *carrier, uint64_t 
 
 void beats_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    const bool was_mute = carrier->faults[CARRIER_BEATS].id != 0;
+    carrier->beats_missing.onset_ns = 0;
     fault_clear(detector, &carrier->faults[CARRIER_BEATS], at_ns);
+    if (was_mute) {
+        blame_carrier_speaks(detector, carrier, at_ns);
+    }
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         fault_clear(detector, &detector->legs[at].faults[LEG_BEATS], at_ns);

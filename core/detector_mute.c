@@ -54,6 +54,9 @@ leg_mute(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64
     if (fault->id == 0) {
         struct fault mute = mute_finding(detector, leg, kind, at_ns);
         (void)snprintf(mute.text, sizeof(mute.text), "%s", words[witness_of(detector, leg, kind)]);
+        if (kind == DEBT_BOOK) { /* a twin is contrast enough */
+            blame_of_leg(detector, leg, &mute);
+        }
         fault_raise(detector, fault, &mute);
         blame_leg_mute(detector, leg, at_ns);
     }

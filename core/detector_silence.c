@@ -153,6 +153,7 @@ static void silence_found(struct detector *detector, struct stream *stream, uint
     }
     silence_arm(detector, stream, 0);
     fault_raise(detector, &stream->faults[STREAM_SILENT], &silent);
+    blame_stream_silent(detector, stream, at_ns);
 }
 
 void silence_settle(struct detector *detector, struct stream *stream, uint64_t until_ns)
@@ -189,6 +190,7 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
     if (UNLIKELY(silent->id != 0)) {
         silent->evidence[0] = at_ns - silent->onset_ns;
         fault_clear(detector, silent, at_ns);
+        blame_stream_speaks(detector, stream, at_ns);
     }
     if (stream->silence != NULL) {
         const bool learns = is_whole && (stream->view.open_faults & KINDS_SUSPECT) == 0;
@@ -252,8 +254,7 @@ void carrier_silence_restart(struct detector *detector, struct carrier *carrier,
     }
 }
 
-static void
-carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+void carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     const struct silence_terms *terms = &detector->silence_terms;
     struct fault silent = {.kind = FLATLINE_FAULT_SILENT,
@@ -262,14 +263,16 @@ carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64
                            .connection = (uint16_t)carrier_index(detector, carrier),
                            .onset_ns = carrier->last_data_ns,
                            .at_ns = at_ns,
-                           .evidence = {at_ns - carrier->last_data_ns,
-                                        carrier_limit_ns(carrier),
-                                        carrier->silence->mean_ns,
-                                        silence_one_in(carrier->silence, terms),
-                                        terms->every_ns,
-                                        carrier->silence->tail.observed_ns}};
+                           .evidence = {at_ns - carrier->last_data_ns}};
+    if (carrier->silence != NULL) {
+        silent.evidence[1] = carrier_limit_ns(carrier);
+        silent.evidence[2] = carrier->silence->mean_ns;
+        silent.evidence[3] = silence_one_in(carrier->silence, terms);
+        silent.evidence[4] = terms->every_ns;
+        silent.evidence[5] = carrier->silence->tail.observed_ns;
+    }
     deadlines_set(&detector->carrier_silence, carrier_index(detector, carrier), DEADLINE_NEVER);
-    if (carrier->faults[CARRIER_MUTE].id == 0) {
+    if (carrier->faults[CARRIER_MUTE].id == 0 && carrier->faults[CARRIER_SILENT].id == 0) {
         blame_of_carrier(detector, carrier, &silent);
         fault_raise(detector, &carrier->faults[CARRIER_SILENT], &silent);
         blame_carrier_silent(detector, carrier, at_ns);
@@ -326,15 +329,21 @@ static void carrier_silence_over(struct detector *detector, struct carrier *carr
     blame_carrier_speaks(detector, carrier, at_ns);
 }
 
-void carrier_silence_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+void carrier_silence_end(struct detector *detector,
+                         struct carrier *carrier,
+                         const struct arrival *a)
 {
-    if (carrier->silence == NULL) {
-        return;
+    struct fault *silent = &carrier->faults[CARRIER_SILENT];
+    if (UNLIKELY(silent->id != 0)) {
+        silent->evidence[0] = a->recv_ns - silent->onset_ns;
+        if (a->timing == ENVELOPE_SAMPLE && !a->is_first_push) {
+            blame_held_back(detector, carrier, a->excess_ns);
+        }
+        carrier_silence_over(detector, carrier, a->recv_ns);
     }
-    if (UNLIKELY(carrier->faults[CARRIER_SILENT].id != 0)) {
-        carrier_silence_over(detector, carrier, at_ns);
+    if (carrier->silence != NULL) {
+        const bool learns = (carrier->open & KINDS_SUSPECT) == 0;
+        silence_arrive(carrier->silence, &detector->silence_terms, a->recv_ns, learns);
+        carrier_silence_arm(detector, carrier, a->recv_ns);
     }
-    const bool learns = (carrier->open & KINDS_SUSPECT) == 0;
-    silence_arrive(carrier->silence, &detector->silence_terms, at_ns, learns);
-    carrier_silence_arm(detector, carrier, at_ns);
 }

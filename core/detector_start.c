@@ -15,6 +15,31 @@ static bool must_start(const struct stream *stream)
            (stream->traits.pushes_on_subscribe || stream->traits.period_ns > 0);
 }
 
+/* Depth sends nothing while nothing changes; but another channel of its book on its connection may show
+ * that something has. */
+static bool has_witness(const struct detector *detector, const struct leg *leg)
+{
+    return detector->streams[leg->stream].traits.owes == OWES_ID && leg->side != SIDE_NONE &&
+           detector->sides[leg->side].leg_count > 1;
+}
+
+/* Has one shown an update since since_ns, longer ago than the allowance? */
+static bool was_witnessed(const struct detector *detector,
+                          const struct leg *leg,
+                          uint64_t since_ns,
+                          uint64_t at_ns)
+{
+    const struct frontier *frontier = &detector->sides[leg->side].frontier;
+    const uint64_t until_ns = at_ns - debt_allowance_ns(detector, leg, DEBT_BOOK);
+    for (uint32_t back = 1; back < frontier->kept; back++) { /* the first of all shows no change */
+        const uint64_t seen_ns = frontier->marks[(frontier->made - back) % FRONTIER_MARKS].seen_ns;
+        if (seen_ns <= until_ns) {
+            return seen_ns >= since_ns;
+        }
+    }
+    return false;
+}
+
 static uint64_t leg_wait_ns(const struct detector *detector, const struct leg *leg)
 {
     const uint64_t two_periods_ns = 2 * detector->streams[leg->stream].traits.period_ns;
@@ -44,7 +69,8 @@ void start_arm(struct detector *detector, struct carrier *carrier, uint64_t from
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         const struct leg *leg = &detector->legs[at];
-        if (!leg->started && must_start(&detector->streams[leg->stream])) {
+        if (!leg->started &&
+            (must_start(&detector->streams[leg->stream]) || has_witness(detector, leg))) {
             deadlines_set(&detector->starts, at, from_ns + leg_wait_ns(detector, leg));
         }
     }
@@ -136,6 +162,13 @@ void leg_never_started(struct detector *detector, struct leg *leg, uint64_t at_n
     deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), DEADLINE_NEVER);
     if (leg->started || carrier->faults[CARRIER_START].id != 0) {
         return; /* the connection as a whole is accused: that explains its streams */
+    }
+    /* in its second half it is certainly subscribed */
+    const uint64_t half_ns = leg_wait_ns(detector, leg) / 2;
+    if (!must_start(&detector->streams[leg->stream]) &&
+        !was_witnessed(detector, leg, at_ns - half_ns, at_ns)) {
+        deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), at_ns + half_ns);
+        return;
     }
     struct fault missing = missing_start(detector, carrier, at_ns);
     if (missing.kind == FLATLINE_FAULT_NEVER_STARTED) {

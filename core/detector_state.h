@@ -169,6 +169,7 @@ struct carrier {
     uint64_t first_data_due_ns;
     uint64_t acks_due_ns;
     uint64_t notice_due_ns;
+    uint64_t look_due_ns;   /* when its undecided blame is looked at again */
     uint64_t narrow_due_ns; /* until when a channel's summary may explain what is still mute */
     uint64_t beats_due_ns;  /* when its pings, or pongs, will have been missed */
     uint32_t acks_expected;
@@ -192,7 +193,8 @@ struct carrier {
     struct metronome pings; /* the venue's */
     struct metronome pongs; /* to ours */
     struct lag_window lags;
-    struct silence *silence; /* of all its streams together; NULL: is not learned */
+    struct silence *silence;    /* of all its streams together; NULL: is not learned */
+    struct fault beats_missing; /* found, but undecided: not told. onset_ns 0: none are */
     uint64_t open;
     struct fault faults[CARRIER_FAULTS];
 };
@@ -268,6 +270,8 @@ struct detector {
     struct fault stall;
     struct fault maintenance[DETECTOR_VENUES];
     struct fault venue_silent[DETECTOR_VENUES]; /* summary */
+    struct fault route_silent[DETECTOR_VENUES]; /* summary */
+    uint32_t silent_route[DETECTOR_VENUES];     /* of which route */
     struct fault host_silent;                   /* summary */
     struct silence
         *silences; /* by stream, then by connection; NULL: nothing is learned of silence */
@@ -467,12 +471,27 @@ void user_reported(struct detector *detector,
                    uint64_t at_ns);
 void user_timeouts(struct detector *detector, uint64_t limit_ns);
 
+enum { CONFIDENCE_CONTRAST = 90, CONFIDENCE_UNDECIDED = 50 };
+
+/* detector_cohort.c */
+bool blame_is_alone(const struct detector *detector, const struct carrier *carrier);
+bool blame_may_be_ours(const struct detector *detector,
+                       const struct carrier *carrier,
+                       uint64_t at_ns);
+bool blame_carrier_look(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+
+void blame_stream_silent(struct detector *detector, const struct stream *stream, uint64_t at_ns);
+void blame_held_back(struct detector *detector, struct carrier *carrier, uint64_t excess_ns);
+
 /* detector_blame.c */
-bool blame_explains(const struct detector *detector, const struct fault *what);
+void blame_look_at(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void blame_retell_carrier(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void blame_of_leg(const struct detector *detector, const struct leg *leg, struct fault *mute);
+bool blame_explains(const struct detector *detector, const struct fault *what);
 void blame_retell_stream(struct detector *detector, struct stream *stream, uint64_t at_ns);
 void blame_retell_venue(struct detector *detector, enum flatline_venue venue, uint64_t at_ns);
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns);
+void blame_stream_speaks(struct detector *detector, const struct stream *stream, uint64_t at_ns);
 void blame_leg_speaks(struct detector *detector, const struct leg *leg, uint64_t at_ns);
 void blame_of_carrier(const struct detector *detector,
                       const struct carrier *carrier,
@@ -544,7 +563,10 @@ void carrier_silence_add(struct detector *detector, struct carrier *carrier);
 void carrier_silence_settle(struct detector *detector, struct carrier *carrier, uint64_t until_ns);
 void silence_excuse(struct detector *detector, struct stream *stream, uint64_t at_ns);
 void carrier_silences_excuse(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
-void carrier_silence_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
+void carrier_silence_end(struct detector *detector,
+                         struct carrier *carrier,
+                         const struct arrival *a);
 void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 

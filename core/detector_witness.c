@@ -91,6 +91,7 @@ static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns
     struct fault mute = mute_finding(rest, leg, at_ns);
     if (carrier->last_data_ns > rest->since_ns) {
         if (leg->faults[LEG_MUTE].id == 0) {
+            blame_of_leg(detector, leg, &mute);
             fault_raise(detector, &leg->faults[LEG_MUTE], &mute);
             blame_leg_mute(detector, leg, at_ns);
         }
@@ -98,7 +99,10 @@ static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns
     }
     mute.scope = FLATLINE_SCOPE_CONNECTION;
     mute.stream = EVENT_NO_STREAM;
-    blame_of_carrier(detector, carrier, &mute);
+    mute.blame = FLATLINE_SCOPE_CONNECTION; /* the venue answers, and its market moves */
+    if (!blame_is_alone(detector, carrier)) {
+        blame_of_carrier(detector, carrier, &mute);
+    }
     fault_raise(detector, &carrier->faults[CARRIER_MUTE], &mute);
     blame_carrier_silent(detector, carrier, at_ns);
 }

@@ -53,7 +53,8 @@ struct stream_traits {
     /* OKX trades, tickers, mark-price, candle*: the first push may be hours old */
     bool first_push_is_old;
     bool repeats_when_unchanged; /* OKX books5, bbo-tbt: the latest snapshot again after ~60 s */
-    uint64_t book;               /* streams with the same one share its ids; 0: with none */
+    uint64_t book; /* streams with the same one show the same book; 0: none. Their ids are
+                       one row where something is owed */
     enum stream_owes owes;
     uint64_t owes_after_ns; /* how long it may take to show what it owes */
 

@@ -446,10 +446,9 @@ static void book_traits(enum flatline_venue venue,
                         struct stream_traits *traits)
 {
     const enum channel_kind kind = channel_kind(venue, channel);
-    if (venue == FLATLINE_VENUE_OKX) {
-        return;
-    }
-    if (kind == CHANNEL_BBO) {
+    if (venue == FLATLINE_VENUE_OKX) { /* of one book, but nothing is owed */
+        traits->book = kind == CHANNEL_BBO || kind == CHANNEL_DEPTH ? book_of(venue, symbol) : 0;
+    } else if (kind == CHANNEL_BBO) {
         traits->book = book_of(venue, symbol);
         traits->owes = OWES_BEST;
         traits->owes_after_ns = 30 * NS_PER_MS;

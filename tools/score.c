@@ -22,6 +22,9 @@ enum { SCORE_DONE = 0, SCORE_FAILED = 1, SCORE_USAGE = 2 };
 #define RECORDED_LEAD_NS    (4 * NS_PER_S)
 #define SESSION_EPISODES    20U /* then a new life of the detector, and a new market */
 #define COMMAND_BYTES       512U
+#define LESSON_NS           (3 * 3600 * NS_PER_S)   /* of a market, before its trials */
+#define SILENT_EVERY_NS     (30 * 86400 * NS_PER_S) /* the sentinel's default */
+#define LESSON_DICE         999U
 
 struct score {
     bool json;
@@ -152,7 +155,22 @@ static uint32_t episodes_of(const struct score *score, uint32_t injection, uint6
     return (uint32_t)(quiet_ns / episode_ns);
 }
 
-static int market_score(struct score *score, uint32_t market, uint32_t injection)
+/* A sentinel that has watched this kind of market before. */
+static int market_learn(const struct score *score, uint32_t market, struct lesson *ret_lesson)
+{
+    struct dice dice = dice_seed(score->seed, market, LESSON_DICE, 0);
+    struct market *made = market_create(&market_terms[market], dice_next(&dice), true);
+    if (made == NULL) {
+        return -ENOMEM;
+    }
+    const int status =
+        lesson_learn(market_source(made), &score->policy, DESK_EPOCH_NS + LESSON_NS, ret_lesson);
+    market_destroy(made);
+    return status;
+}
+
+static int
+market_score(struct score *score, uint32_t market, uint32_t injection, const struct lesson *lesson)
 {
     const uint32_t wanted = episodes_of(score, injection, EPISODE_NS);
     uint32_t left = wanted;
@@ -168,6 +186,7 @@ static int market_score(struct score *score, uint32_t market, uint32_t injection
             .source = market_source(made),
             .injection = &injections[injection],
             .policy = &score->policy,
+            .lesson = lesson,
             .dice = dice,
             .from_ns = DESK_EPOCH_NS,
             .episode_ns = EPISODE_NS,
@@ -184,13 +203,16 @@ static int market_score(struct score *score, uint32_t market, uint32_t injection
 
 static int markets_score(struct score *score)
 {
-    int status = 0;
+    struct lesson *lesson = calloc(1, sizeof(*lesson));
+    int status = lesson == NULL ? -ENOMEM : 0;
     for (uint32_t market = 0; market < MARKET_COUNT && status >= 0; market++) {
         status = card_add_market(&score->card, market_terms[market].name);
+        status = status < 0 ? status : market_learn(score, market, lesson);
         for (uint32_t i = 0; i < injection_count && status >= 0; i++) {
-            status = market_score(score, market, i);
+            status = market_score(score, market, i, lesson);
         }
     }
+    free(lesson);
     return status < 0 ? status : 0;
 }
 
@@ -294,6 +316,7 @@ int score_command(int argc, char **argv)
     struct score score = {
         .seed = 1, .trials = 60, .quiet_hours = 6, .policy = detector_policy_default()};
     score.policy.anchor_on_frames = true;
+    score.policy.silent_every_ns = SILENT_EVERY_NS;
     int result = options_parse(argc, argv, &score);
     if (result == -1) {
         return SCORE_DONE;

@@ -143,9 +143,9 @@ static void false_alarms_print(const struct card *card, FILE *out)
 static void injection_print(const struct score_sum *sum, const struct injection *what, FILE *out)
 {
     char a[CELL_BYTES], b[CELL_BYTES], c[CELL_BYTES], d[CELL_BYTES], e[CELL_BYTES];
-    char f[CELL_BYTES], g[CELL_BYTES];
+    char f[CELL_BYTES], g[CELL_BYTES], h[CELL_BYTES];
     (void)fprintf(out,
-                  "| %s | %" PRIu64 " | %s | %s | %s | %s | %s | %s | %s | %" PRIu64 " |",
+                  "| %s | %" PRIu64 " | %s | %s | %s | %s | %s | %s | %s | %s | %" PRIu64 " |",
                   what->name,
                   sum->trials,
                   percent_text(sum->detected, sum->trials, a),
@@ -155,6 +155,7 @@ static void injection_print(const struct score_sum *sum, const struct injection 
                   quantile_text(sum->exposure, 0.99, e),
                   quantile_text(sum->late, 0.99, f),
                   percent_text(sum->blame_right, sum->trials, g),
+                  quantile_text(sum->blamed, 0.5, h),
                   sum->false_alarms);
     for (uint32_t i = 0; i < RIVALS; i++) {
         const struct rival_sum *rival = &sum->rivals[i];
@@ -172,15 +173,16 @@ static void detection_print(const struct card *card, FILE *out)
         "\n## Detection\n\nAll markets together. *Exposure* runs from the first event that did not "
         "come (or came wrong) to the finding; *late* is what of it lies beyond the promise of the "
         "table below. `other` counts faults found beside what is right and what follows from it. "
-        "The last columns: what a timeout on each stream would have found in the same trials, and "
+        "*blamed* is until somebody is blamed. The last columns: what a timeout on each stream "
+        "would have found in the same trials, and "
         "its median exposure.\n\n"
         "| injected | trials | found % | in time % | exposure p50 | p90 | p99 | late p99 | "
-        "blame right % | other |",
+        "blame right % | blamed p50 | other |",
         out);
     for (uint32_t i = 0; i < RIVALS; i++) {
         (void)fprintf(out, " %s |", rival_names[i]);
     }
-    (void)fputs("\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", out);
+    (void)fputs("\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n", out);
     for (uint32_t i = 1; i < injection_count; i++) {
         struct score_sum all;
         if (sum_begin(&all) == 0) {
@@ -382,6 +384,7 @@ static void sum_json(const struct score_sum *sum, const char *market, const char
                   sum->unproven_ns);
     histogram_json("exposure_ns", sum->exposure, out);
     histogram_json("late_ns", sum->late, out);
+    histogram_json("blamed_ns", sum->blamed, out);
     histogram_json("mistake_ns", sum->mistake, out);
     (void)fputs(",\"blamed\":{", out);
     for (uint32_t k = 0; k < TOLD_COUNT; k++) {

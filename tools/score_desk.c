@@ -81,6 +81,29 @@ int desk_stage(const struct desk *desk,
     return 0;
 }
 
+/* ---- what was learned ------------------------------------------------------------------------ */
+
+void lesson_take(struct lesson *lesson, const struct desk *desk, const struct stage *stage)
+{
+    for (uint32_t i = 0; i < desk->stream_count + desk->link_count; i++) {
+        const struct silence_tail *tail = detector_silence(stage->detector, i);
+        struct silence_tail *to =
+            i < desk->stream_count ? &lesson->streams[i] : &lesson->links[i - desk->stream_count];
+        *to = tail != NULL ? *tail : (struct silence_tail){0};
+    }
+}
+
+void lesson_give(const struct lesson *lesson, const struct desk *desk, struct stage *stage)
+{
+    for (uint32_t i = 0; i < desk->stream_count + desk->link_count; i++) {
+        const struct silence_tail *tail =
+            i < desk->stream_count ? &lesson->streams[i] : &lesson->links[i - desk->stream_count];
+        if (tail->total > 0) {
+            (void)detector_recall_silence(stage->detector, i, tail);
+        }
+    }
+}
+
 /* ---- tapes ----------------------------------------------------------------------------------- */
 
 void tape_free(struct tape *tape)

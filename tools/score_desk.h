@@ -7,6 +7,7 @@
 #define FLATLINE_TOOLS_SCORE_DESK_H
 
 #include "core/event.h"
+#include "core/silence.h"
 #include "core/stream.h"
 #include "tools/stage.h"
 
@@ -49,6 +50,18 @@ int desk_find(const struct desk *desk, const char *name);
 int desk_stage(const struct desk *desk,
                const struct detector_policy *policy,
                struct stage *ret_stage);
+
+/* What an earlier life of the detector learned of silences, as the file of a sentinel keeps it: of each
+ * stream, and of each connection. */
+struct lesson {
+    struct silence_tail streams[DESK_STREAMS_MAX];
+    struct silence_tail links[DESK_LINKS_MAX];
+};
+
+/** Takes what a stage's detector has learned so far. */
+void lesson_take(struct lesson *lesson, const struct desk *desk, const struct stage *stage);
+/** Gives it to another, before its first event: of the same desk, or of one with fewer links. */
+void lesson_give(const struct lesson *lesson, const struct desk *desk, struct stage *stage);
 
 /* What came, in order of time. */
 struct tape {

@@ -2,6 +2,7 @@
 #include "tools/score_run.h"
 
 #include "core/hist.h"
+#include "tools/score_witness.h"
 #include "tools/stage.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 
 /* A fault as it was found. */
 struct noted {
-    struct finding finding;
+    struct finding finding; /* as it was told last */
+    uint64_t blamed_ns;     /* since when it blames somebody; 0: nobody yet */
     bool is_right;
     bool is_false;
 };
@@ -26,6 +28,7 @@ struct run {
     struct dice dice;
     struct truth truth; /* of this episode */
     uint64_t until_ns;
+    struct witness *witness;
     struct noted noted[NOTED_MAX]; /* of this episode, and older ones still open */
     uint32_t noted_count;
     uint64_t lapsed_ns[DESK_STREAMS_MAX]; /* since; 0 = leased, or never was */
@@ -47,6 +50,42 @@ static bool is_on_target(const struct run *run, const struct finding *finding)
            (run->truth.links >> finding->connection & 1U) != 0;
 }
 
+/* Whom it blames, since when. */
+static void blame_note(const struct run *run, struct noted *noted, const struct finding *finding)
+{
+    const bool is_decided =
+        finding->confidence >= TOLD_CONFIDENCE_MIN && finding->blame != FLATLINE_SCOPE_UNKNOWN;
+    noted->finding.scope = finding->scope;
+    noted->finding.blame = finding->blame;
+    noted->finding.confidence = finding->confidence;
+    if (!is_decided) {
+        noted->blamed_ns = 0;
+    } else if (noted->blamed_ns == 0) {
+        noted->blamed_ns =
+            run->stage.clock_ns > finding->at_ns ? run->stage.clock_ns : finding->at_ns;
+    }
+}
+
+static struct noted *noted_find(struct run *run, uint64_t fault_id)
+{
+    for (uint32_t i = 0; i < run->noted_count; i++) {
+        if (run->noted[i].finding.fault_id == fault_id) {
+            return &run->noted[i];
+        }
+    }
+    return NULL;
+}
+
+/* Told of before: its evidence has grown, or what explained it has gone. */
+static void fault_again(struct run *run, const struct finding *finding)
+{
+    struct noted *noted = noted_find(run, finding->fault_id);
+    if (noted != NULL) {
+        noted->finding.cleared_ns = 0;
+        blame_note(run, noted, finding);
+    }
+}
+
 static void fault_note(struct run *run, const struct finding *finding)
 {
     const struct injection *injection = run->session->injection;
@@ -54,6 +93,7 @@ static void fault_note(struct run *run, const struct finding *finding)
     const bool is_after = injection->way != WAY_NOTHING && finding->at_ns >= run->truth.start_ns;
     const bool is_target = is_after && is_on_target(run, finding);
     struct noted noted = {.finding = *finding};
+    blame_note(run, &noted, finding);
     noted.is_right = is_target && (injection->kinds & kind) != 0;
     noted.is_false = !noted.is_right && !(is_target && (injection->also & kind) != 0) &&
                      !(is_after && run->truth.is_void);
@@ -68,11 +108,8 @@ static void fault_note(struct run *run, const struct finding *finding)
 
 static void fault_end(struct run *run, const struct finding *finding)
 {
-    for (uint32_t i = 0; i < run->noted_count; i++) {
-        struct noted *noted = &run->noted[i];
-        if (noted->finding.fault_id != finding->fault_id) {
-            continue;
-        }
+    struct noted *noted = noted_find(run, finding->fault_id);
+    if (noted != NULL) {
         noted->finding.cleared_ns = finding->cleared_ns;
         if (noted->is_false && finding->cleared_ns > noted->finding.at_ns) {
             hist_record(run->sum->mistake, finding->cleared_ns - noted->finding.at_ns);
@@ -101,12 +138,13 @@ static int finding_take(void *context, const struct finding *finding)
         lease_note(run, finding->stream, finding->at_ns, finding->kind == FINDING_RENEW);
         break;
     case FINDING_FAULT:
-        fault_note(run, finding);
+        (noted_find(run, finding->fault_id) == NULL ? fault_note : fault_again)(run, finding);
         break;
     case FINDING_CLEAR:
         fault_end(run, finding);
         break;
     case FINDING_UPDATE:
+        fault_again(run, finding);
         break;
     }
     return 0;
@@ -163,52 +201,73 @@ static uint32_t scope_rank(uint8_t scope)
     return ranks[scope];
 }
 
-/* Of all that is right and was said within the wait, the largest scope is the headline. */
-static const struct finding *
-headline(const struct run *run, const struct finding *first, uint64_t until_ns)
+/* The first of what is right; with is_blame, of what blames somebody. NULL: none. */
+static const struct noted *noted_first(const struct run *run, bool is_blame)
 {
-    const struct finding *best = first;
+    const struct noted *first = NULL;
     for (uint32_t i = 0; i < run->noted_count; i++) {
         const struct noted *noted = &run->noted[i];
-        if (noted->is_right && noted->finding.at_ns <= until_ns &&
-            scope_rank(noted->finding.scope) >= scope_rank(best->scope)) {
-            best = &noted->finding;
+        if (!noted->is_right || (is_blame && noted->blamed_ns == 0)) {
+            continue;
+        }
+        const bool is_earlier =
+            first == NULL || (is_blame ? noted->blamed_ns < first->blamed_ns
+                                       : noted->finding.at_ns < first->finding.at_ns);
+        first = is_earlier ? noted : first;
+    }
+    return first;
+}
+
+/* From the first that blames somebody on, a verdict may grow for a while: of what is right and was
+ * said by then, the largest scope is the headline. NULL: nobody is blamed. */
+static const struct noted *headline(const struct run *run)
+{
+    const struct noted *best = noted_first(run, true);
+    const uint64_t until_ns = best != NULL ? best->blamed_ns + BLAME_WAIT_NS : 0;
+    for (uint32_t i = 0; i < run->noted_count; i++) {
+        const struct noted *noted = &run->noted[i];
+        if (noted->is_right && noted->blamed_ns != 0 && noted->blamed_ns <= until_ns &&
+            scope_rank(noted->finding.blame) >= scope_rank(best->finding.blame)) {
+            best = noted;
         }
     }
     return best;
 }
 
-static void episode_close(struct run *run)
+static void blame_close(struct run *run)
 {
-    const struct injection *injection = run->session->injection;
     struct score_sum *sum = run->sum;
-    const struct truth *truth = &run->truth;
-    const struct finding *first = NULL;
-    if (injection->way == WAY_NOTHING || truth->is_void) {
+    const struct noted *told = headline(run);
+    if (told == NULL) {
+        sum->told[TOLD_UNKNOWN]++;
         return;
     }
-    for (uint32_t i = 0; i < run->noted_count; i++) {
-        const struct noted *noted = &run->noted[i];
-        if (noted->is_right && (first == NULL || noted->finding.at_ns < first->at_ns)) {
-            first = &noted->finding;
-        }
+    const uint64_t missed_ns = run->truth.missed_ns;
+    sum->told[told->finding.blame]++;
+    sum->blame_right += run->session->injection->blames >> told->finding.blame & 1U;
+    hist_record(sum->blamed, told->blamed_ns > missed_ns ? told->blamed_ns - missed_ns : 0);
+}
+
+static void episode_close(struct run *run)
+{
+    struct score_sum *sum = run->sum;
+    const struct truth *truth = &run->truth;
+    if (run->session->injection->way == WAY_NOTHING || truth->is_void) {
+        return;
     }
+    const struct noted *first = noted_first(run, false);
     sum->trials++;
     if (first == NULL) {
         sum->told[TOLD_NOTHING]++;
         return;
     }
-    const uint64_t at_ns = first->at_ns;
+    const uint64_t at_ns = first->finding.at_ns;
     const uint64_t due_ns = truth->due_ns;
     sum->detected++;
     sum->in_time += at_ns <= due_ns;
     hist_record(sum->exposure, at_ns > truth->missed_ns ? at_ns - truth->missed_ns : 0);
     hist_record(sum->late, at_ns > due_ns ? at_ns - due_ns : 0);
-    const struct finding *told = headline(run, first, at_ns + BLAME_WAIT_NS);
-    const bool is_unknown =
-        told->confidence < TOLD_CONFIDENCE_MIN || told->blame == FLATLINE_SCOPE_UNKNOWN;
-    sum->told[is_unknown ? TOLD_UNKNOWN : told->blame]++;
-    sum->blame_right += !is_unknown && (injection->blames >> told->blame & 1U) != 0;
+    blame_close(run);
 }
 
 /* Faults that still stand are kept, to be told how long they did; but never right a second time. */
@@ -225,6 +284,17 @@ static void noted_age(struct run *run)
     run->noted_count = kept;
 }
 
+/* Time passes, and REST is asked and answers meanwhile. */
+static int time_play(struct run *run, uint64_t until_ns)
+{
+    int status = 0;
+    while (status == 0 && witness_due_ns(run->witness) < until_ns) {
+        status = stage_advance(&run->stage, witness_due_ns(run->witness));
+        status = status == 0 ? witness_step(run->witness, &run->stage) : status;
+    }
+    return status == 0 ? stage_advance(&run->stage, until_ns) : status;
+}
+
 static int event_play(struct run *run, struct event event, uint64_t *found_ns)
 {
     if (event.kind == EVENT_CONNECTION_UP) {
@@ -236,7 +306,7 @@ static int event_play(struct run *run, struct event event, uint64_t *found_ns)
         rival_arrive(&run->rivals[event.stream], event.recv_mono_ns);
     }
     const uint64_t at_ns = event.kind == EVENT_SELF_STALL ? event.note.value : event.recv_mono_ns;
-    const int status = stage_advance(&run->stage, at_ns);
+    const int status = time_play(run, at_ns);
     return status < 0 ? status : stage_apply(&run->stage, &event);
 }
 
@@ -252,7 +322,7 @@ static int tape_play(struct run *run, struct tape *tape)
     memmove(tape->events, tape->events + at, (tape->count - at) * sizeof(*tape->events));
     tape->count -= at;
     rivals_close(run, found_ns);
-    return status == 0 ? stage_advance(&run->stage, run->until_ns) : status;
+    return status == 0 ? time_play(run, run->until_ns) : status;
 }
 
 static int episode_run(struct run *run, struct tape *tape, bool *ret_over)
@@ -269,6 +339,13 @@ static int episode_run(struct run *run, struct tape *tape, bool *ret_over)
               dice,
               from_ns + session->lead_ns + dice_below(dice, spread_ns),
               &run->truth);
+    const int read = witness_read(run->witness, tape);
+    if (read < 0) {
+        return read;
+    }
+    if (run->session->injection->target == TARGET_ALL) { /* over our own line REST comes, too */
+        witness_bar(run->witness, run->truth.start_ns, run->truth.end_ns);
+    }
     if (!run->truth.is_void && !*ret_over) {
         fault_inject(session->injection, run->desk, dice, tape, &run->truth);
     }
@@ -289,6 +366,9 @@ static int session_play(struct run *run, uint32_t episodes, uint32_t *ret_done)
     int status = desk_stage(run->desk, run->session->policy, &run->stage);
     run->stage.take = finding_take;
     run->stage.context = run;
+    if (status == 0 && run->session->lesson != NULL) {
+        lesson_give(run->session->lesson, run->desk, &run->stage);
+    }
     while (status == 0 && !is_over && *ret_done < episodes) {
         status = episode_run(run, &tape, &is_over);
         *ret_done += !is_over;
@@ -316,7 +396,65 @@ int session_run(const struct session *session, struct score_sum *sum, uint32_t *
     run->desk = session->source->desk;
     run->sum = sum;
     run->until_ns = session->from_ns;
-    const int status = session_play(run, session->episodes, ret_done);
+    run->witness = witness_create(run->desk);
+    const int status =
+        run->witness == NULL ? -ENOMEM : session_play(run, session->episodes, ret_done);
+    witness_destroy(run->witness);
     free(run);
+    return status;
+}
+
+/* ---- lessons --------------------------------------------------------------------------------- */
+
+#define LESSON_STEP_NS (60 * NS_PER_S)
+
+static int finding_ignore(void *context, const struct finding *finding)
+{
+    (void)context;
+    (void)finding;
+    return 0;
+}
+
+static int lesson_play(struct source *source, struct stage *stage, uint64_t until_ns)
+{
+    uint16_t epochs[DESK_LINKS_MAX] = {0};
+    struct tape tape = {0};
+    int status = 0;
+    for (uint64_t to_ns = DESK_EPOCH_NS; to_ns < until_ns && status == 0;) {
+        to_ns += LESSON_STEP_NS;
+        (void)source->fill(source, to_ns, &tape);
+        tape_sort(&tape);
+        uint32_t at = 0;
+        status = tape.is_short ? -ENOMEM : 0;
+        for (; status == 0 && at < tape.count && tape.events[at].recv_mono_ns < to_ns; at++) {
+            struct event event = tape.events[at];
+            if (event.kind == EVENT_CONNECTION_UP || event.kind == EVENT_CONNECTION_DOWN) {
+                uint16_t *epoch = &epochs[event.connection];
+                *epoch = (uint16_t)(*epoch + (event.kind == EVENT_CONNECTION_UP));
+                event.link.epoch = *epoch;
+            }
+            status = stage_advance(stage, event.recv_mono_ns);
+            status = status == 0 ? stage_apply(stage, &event) : status;
+        }
+        memmove(tape.events, tape.events + at, (tape.count - at) * sizeof(*tape.events));
+        tape.count -= at;
+    }
+    tape_free(&tape);
+    return status;
+}
+
+int lesson_learn(struct source *source,
+                 const struct detector_policy *policy,
+                 uint64_t until_ns,
+                 struct lesson *ret_lesson)
+{
+    struct stage stage;
+    int status = desk_stage(source->desk, policy, &stage);
+    stage.take = finding_ignore;
+    status = status == 0 ? lesson_play(source, &stage, until_ns) : status;
+    if (status == 0) {
+        lesson_take(ret_lesson, source->desk, &stage);
+    }
+    stage_end(&stage);
     return status;
 }

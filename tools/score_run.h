@@ -12,6 +12,7 @@ struct session {
     struct source *source;
     const struct injection *injection;
     const struct detector_policy *policy;
+    const struct lesson *lesson; /* what the detector's earlier lives learned; NULL: nothing */
     struct dice dice;
     uint64_t from_ns;    /* where the source begins */
     uint64_t episode_ns; /* one injection each */
@@ -22,5 +23,12 @@ struct session {
 /** Runs the episodes of a session in one life of a detector and adds what came of them to sum.
  *  ret_done: how many there were. Returns 0 or -errno. */
 int session_run(const struct session *session, struct score_sum *sum, uint32_t *ret_done);
+
+/** Lives through a market as it is until until_ns and keeps what was learned of it. Returns 0 or
+ *  -errno. */
+int lesson_learn(struct source *source,
+                 const struct detector_policy *policy,
+                 uint64_t until_ns,
+                 struct lesson *ret_lesson);
 
 #endif

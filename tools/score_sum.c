@@ -26,8 +26,10 @@ int sum_begin(struct score_sum *sum)
     *sum = (struct score_sum){0};
     sum->exposure = sum_histogram();
     sum->late = sum_histogram();
+    sum->blamed = sum_histogram();
     sum->mistake = sum_histogram();
-    bool whole = sum->exposure != NULL && sum->late != NULL && sum->mistake != NULL;
+    bool whole =
+        sum->exposure != NULL && sum->late != NULL && sum->blamed != NULL && sum->mistake != NULL;
     for (uint32_t i = 0; i < RIVALS; i++) {
         sum->rivals[i].exposure = sum_histogram();
         whole &= sum->rivals[i].exposure != NULL;
@@ -39,6 +41,7 @@ void sum_end(struct score_sum *sum)
 {
     free(sum->exposure);
     free(sum->late);
+    free(sum->blamed);
     free(sum->mistake);
     for (uint32_t i = 0; i < RIVALS; i++) {
         free(sum->rivals[i].exposure);
@@ -74,6 +77,7 @@ void sum_add(struct score_sum *to, const struct score_sum *from)
     }
     histogram_add(to->exposure, from->exposure);
     histogram_add(to->late, from->late);
+    histogram_add(to->blamed, from->blamed);
     histogram_add(to->mistake, from->mistake);
     for (uint32_t i = 0; i < RIVALS; i++) {
         to->rivals[i].detected += from->rivals[i].detected;

@@ -34,6 +34,7 @@ struct score_sum {
     uint64_t unproven_ns;                /* of these without a lease */
     struct flatline_histogram *exposure; /* from the first missed event */
     struct flatline_histogram *late;     /* beyond what was promised */
+    struct flatline_histogram *blamed;   /* until somebody is blamed, from the same */
     struct flatline_histogram *mistake;  /* how long a false alarm stood */
     struct rival_sum rivals[RIVALS];
 };

@@ -446,7 +446,9 @@ static void only_increments_and_the_best_of_one_instrument_share_a_book(void **s
     assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "depth5@100ms").book, 0);
     assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "trade").book, 0);
     assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_USDM, "*", "bookTicker").book, 0);
-    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").book, 0);
+    const uint64_t okx = traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").book;
+    assert_true(okx != 0 && okx == traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "bbo-tbt").book);
+    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").owes, OWES_NOTHING);
     assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "bbo-tbt").owes, OWES_NOTHING);
 }
 

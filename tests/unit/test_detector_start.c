@@ -88,6 +88,53 @@ static void a_stream_that_may_be_quiet_is_never_accused_while_its_connection_del
     rig_stop(&rig);
 }
 
+/* A connection that carries a book's depth and its bookTicker, and is up from 0. */
+static uint32_t book_start(void)
+{
+    struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    traits.book = 7;
+    traits.owes = OWES_BEST;
+    traits.owes_after_ns = 30 * NS_PER_MS;
+    rig_start_one(&rig, &traits);
+    traits.owes = OWES_ID;
+    traits.owes_after_ns = 150 * NS_PER_MS;
+    const uint32_t depth = rig_stream(&rig, &traits);
+    rig_leg(&rig, depth, 0);
+    up(&rig, 0, 1, 0, ms(0));
+    drained(0, 1, ms(60000));
+    return depth;
+}
+
+static void depth_must_start_once_its_book_is_shown_to_move(void **state)
+{
+    (void)state;
+    const uint32_t depth = book_start();
+    for (uint64_t at_ms = 10; at_ms < 5000; at_ms += 100) {
+        send(&rig, with_id(bare(0, 0, ms(at_ms)), at_ms));
+    }
+    rig_tick(&rig, ms(5000));
+    const struct finding *fault = rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED);
+    assert_found(fault);
+    assert_int_equal(fault->stream, depth);
+    assert_int_equal(fault->at_ns, ms(5000));
+    rig_stop(&rig);
+}
+
+static void depth_of_a_book_that_stands_still_may_begin_when_it_moves(void **state)
+{
+    (void)state;
+    const uint32_t depth = book_start();
+    send(&rig, with_id(bare(0, 0, ms(100)), 1));
+    send(&rig, with_id(bare(0, 0, ms(300)), 2)); /* depth may not have been subscribed yet */
+    rig_tick(&rig, ms(9000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    send(&rig, with_id(bare(0, 0, ms(9000)), 3));
+    send(&rig, with_id(bare(depth, 0, ms(9050)), 3));
+    rig_tick(&rig, ms(20000));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    rig_stop(&rig);
+}
+
 static void acknowledged_and_nothing_is_never_started_of_the_whole_connection(void **state)
 {
     (void)state;
@@ -344,6 +391,8 @@ int main(void)
         cmocka_unit_test(
             once_an_accused_connection_delivers_each_of_its_streams_is_held_to_account),
         cmocka_unit_test(a_mute_route_while_another_delivers_is_the_wrong_route),
+        cmocka_unit_test(depth_must_start_once_its_book_is_shown_to_move),
+        cmocka_unit_test(depth_of_a_book_that_stands_still_may_begin_when_it_moves),
         cmocka_unit_test(first_data_is_not_missed_beyond_the_watermark),
         cmocka_unit_test(late_first_data_is_accused_at_its_deadline_even_if_nobody_looked_between),
         cmocka_unit_test(a_late_first_frame_of_a_stream_is_accused_at_its_deadline),

@@ -257,6 +257,73 @@ static void the_same_seed_gives_the_same_sums(void **state)
     sum_end(&two);
 }
 
+/* Everything of a book is mute: neither its channels nor a twin can tell. */
+static void rest_tells_of_a_book_whose_streams_are_all_mute(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    session_try(injection_named("one-symbol"), &sum);
+    assert_int_equal(sum.trials, 5);
+    assert_int_equal(sum.detected, 5);
+    assert_int_equal(sum.blame_right, 5);
+    assert_int_equal(sum.false_alarms, 0);
+    sum_end(&sum);
+}
+
+static void rest_answers_what_nothing_was_done_to_and_not_over_a_dead_line(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    session_try(injection_named("host"), &sum); /* REST comes over the same line */
+    assert_int_equal(sum.trials, 5);
+    assert_int_equal(sum.told[FLATLINE_SCOPE_CONNECTION], 0);
+    sum_end(&sum);
+    session_try(injection_named("nothing"), &sum);
+    assert_int_equal(sum.false_alarms, 0);
+    sum_end(&sum);
+}
+
+static void an_undecided_verdict_blames_nobody_until_it_is_decided(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    session_try(injection_named("connection"), &sum);
+    assert_int_equal(sum.trials, 5);
+    uint64_t told = 0;
+    for (uint32_t i = 0; i < TOLD_COUNT; i++) {
+        told += sum.told[i];
+    }
+    assert_int_equal(told, sum.trials);
+    assert_int_equal(sum.blamed->total + sum.told[TOLD_UNKNOWN], sum.detected);
+    sum_end(&sum);
+}
+
+static void a_life_begins_with_what_was_learned_before_it(void **state)
+{
+    (void)state;
+    struct detector_policy policy = detector_policy_default();
+    policy.anchor_on_frames = true;
+    policy.silent_every_ns = 3600 * NS_PER_S;
+    static struct lesson lesson;
+    struct market *market = market_create(&market_terms[2], 5, true);
+    assert_non_null(market);
+    struct source *source = market_source(market);
+    assert_int_equal(lesson_learn(source, &policy, DESK_EPOCH_NS + 1200 * NS_PER_S, &lesson), 0);
+    assert_true(lesson.streams[0].total > 0);
+    assert_true(lesson.links[0].total > 0);
+    assert_true(lesson.links[0].observed_ns > 1000 * NS_PER_S);
+    struct stage stage;
+    assert_int_equal(desk_stage(source->desk, &policy, &stage), 0);
+    lesson_give(&lesson, source->desk, &stage);
+    assert_memory_equal(
+        detector_silence(stage.detector, 0), &lesson.streams[0], sizeof(struct silence_tail));
+    assert_memory_equal(detector_silence(stage.detector, source->desk->stream_count),
+                        &lesson.links[0],
+                        sizeof(struct silence_tail));
+    stage_end(&stage);
+    market_destroy(market);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +336,10 @@ int main(void)
         cmocka_unit_test(a_trial_counts_a_finding_once_and_times_it_from_what_was_missed),
         cmocka_unit_test(what_is_not_right_is_counted_as_wrong),
         cmocka_unit_test(the_same_seed_gives_the_same_sums),
+        cmocka_unit_test(rest_tells_of_a_book_whose_streams_are_all_mute),
+        cmocka_unit_test(rest_answers_what_nothing_was_done_to_and_not_over_a_dead_line),
+        cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
+        cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
