@@ -18,6 +18,7 @@
 struct change {
     uint64_t at_ns;
     uint64_t mark;
+    uint64_t id; /* of the book */
 };
 
 struct witness_book {
@@ -110,7 +111,7 @@ static bool has_changed(const struct witness_book *book, const struct event *eve
            now->ask_size != last->ask_size;
 }
 
-static int change_add(struct witness_book *book, uint64_t at_ns)
+static int change_add(struct witness_book *book, uint64_t at_ns, uint64_t id)
 {
     if (book->change_count == book->change_room) {
         const uint32_t room = book->change_room * 2U + 64U;
@@ -121,7 +122,7 @@ static int change_add(struct witness_book *book, uint64_t at_ns)
         book->changes = grown;
         book->change_room = room;
     }
-    book->changes[book->change_count++] = (struct change){at_ns, ++book->mark};
+    book->changes[book->change_count++] = (struct change){at_ns, ++book->mark, id};
     return 0;
 }
 
@@ -140,7 +141,7 @@ int witness_read(struct witness *witness, const struct tape *tape)
                 continue;
             }
             book->last = event->data;
-            if (change_add(book, event->recv_mono_ns) != 0) {
+            if (change_add(book, event->recv_mono_ns, event->data.id) != 0) {
                 return -ENOMEM;
             }
         }
@@ -148,13 +149,13 @@ int witness_read(struct witness *witness, const struct tape *tape)
     return 0;
 }
 
-static uint64_t mark_at(const struct witness_book *book, uint64_t at_ns)
+static struct change change_at(const struct witness_book *book, uint64_t at_ns)
 {
-    uint64_t mark = 1;
+    struct change change = {.mark = 1};
     for (uint32_t i = 0; i < book->change_count && book->changes[i].at_ns <= at_ns; i++) {
-        mark = book->changes[i].mark;
+        change = book->changes[i];
     }
-    return mark;
+    return change;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -203,14 +204,13 @@ static void book_look(struct witness_book *book, uint64_t now_ns, bool suspect, 
 
 static int answer_bring(struct witness_book *book, struct stage *stage)
 {
+    const struct change change = change_at(book, book->sent_ns + ROUND_TRIP_NS / 2);
     const struct event told = {
         .recv_mono_ns = stage->clock_ns,
         .stream = book->told_of,
         .connection = EVENT_NO_CONNECTION,
         .kind = EVENT_REST_BOOK,
-        .rest = {.id = 1,
-                 .sent_mono_ns = book->sent_ns,
-                 .levels = mark_at(book, book->sent_ns + ROUND_TRIP_NS / 2)}};
+        .rest = {.id = change.id, .sent_mono_ns = book->sent_ns, .levels = change.mark}};
     book->sent_ns = 0;
     return stage_apply(stage, &told);
 }
