@@ -249,7 +249,7 @@ static bool level_make(const char *price, const char *end, int64_t size_e8, stru
 static bool fast_forward(const char *price, const char *end, struct level *ret_level)
 {
     for (uint32_t i = 0; i < ROWS_LOOKED_MAX; i++) {
-        int64_t size_e8;
+        int64_t size_e8 = 0;
         const char *at = price != NULL ? size_take(price, end, &size_e8) : NULL;
         if (at == NULL) {
             return false;

@@ -159,7 +159,7 @@ func (a *asked) reattach() answer {
 // isTorn: every word of the stress writer's slot but its sequence holds one number.
 func isTorn(detail *flatline.Detail) bool {
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(detail)), unsafe.Sizeof(*detail)/8)
-	for _, word := range words[2 : len(words)-1] {
+	for _, word := range words[2 : unsafe.Offsetof(detail.Unproven)/8] {
 		if word != words[1] {
 			return true
 		}
