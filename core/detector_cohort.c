@@ -135,8 +135,7 @@ static bool is_ripe(const struct cohort *cohort, uint64_t at_ns)
 
 /* ---- contrast -------------------------------------------------------------------------------- */
 
-/* Was one within a circle, but not within another, heard in the second half? ret_members: how many could
- * have been. */
+/* Was one within a circle, but not within another, heard in the second half? */
 static bool is_heard(const struct detector *detector,
                      const struct circle *within,
                      const struct circle *without,

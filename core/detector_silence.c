@@ -107,6 +107,17 @@ bool detector_recall_silence(struct detector *detector,
     return silence != NULL && silence_recall(silence, tail);
 }
 
+/* The gaps that are going on prove nothing and teach nothing, of whomever. */
+void silences_forget(struct detector *detector)
+{
+    for (uint32_t i = 0; i < detector_silence_count(detector); i++) {
+        struct silence *silence = silence_at(detector, i);
+        if (silence != NULL) {
+            silence_forget(silence);
+        }
+    }
+}
+
 /* ---- its deadline ---------------------------------------------------------------------------- */
 
 static void silence_arm(struct detector *detector, struct stream *stream, uint64_t from_ns)

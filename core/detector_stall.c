@@ -61,9 +61,7 @@ static void stall_raise(
     detector->stall_end_ns = at_ns > detector->stall_end_ns ? at_ns : detector->stall_end_ns;
     detector->stall_clear_ns = detector->stall_end_ns + STALL_STANDS_NS;
     fault_raise(detector, &detector->stall, &stall);
-    for (uint32_t i = 0; detector->silences != NULL && i < detector->stream_count; i++) {
-        silence_forget(&detector->silences[i]);
-    }
+    silences_forget(detector);
 }
 
 void stall_apply(struct detector *detector, const struct event *event, uint64_t at_ns)

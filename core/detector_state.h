@@ -557,6 +557,7 @@ void silence_settle(struct detector *detector, struct stream *stream, uint64_t u
 void silence_end(struct detector *detector, struct stream *stream, uint64_t at_ns, bool is_whole);
 /* Silence so far proves nothing, it counts again from from_ns; 0: from the next frame. */
 void silence_restart(struct detector *detector, struct stream *stream, uint64_t from_ns);
+void silences_forget(struct detector *detector);
 uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 /* The same of all streams of a connection together. */
 void carrier_silence_add(struct detector *detector, struct carrier *carrier);

@@ -175,6 +175,23 @@ static void nothing_is_learned_over_our_own_stall(void **state)
     rig_stop(&rig);
 }
 
+/* Two streams make a connection whose silences are learned, behind those of the streams. */
+static void nothing_is_learned_of_a_connection_over_our_own_stall(void **state)
+{
+    (void)state;
+    const struct detector_policy policy = learning_policy();
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_PREV);
+    start_learning(&policy);
+    rig_leg(&rig, rig_stream(&rig, &traits), 0);
+    taught(500); /* nothing is provable yet, and so no deadline runs */
+    const uint64_t before_ns = detector_silence(rig.detector, 2)->observed_ns;
+    assert_true(before_ns > 100 * NS_PER_S);
+    stall(&rig, ms(now_ms + 100), ms(now_ms + 5000));
+    chained_after(5100);
+    assert_int_equal(detector_silence(rig.detector, 2)->observed_ns, before_ns);
+    rig_stop(&rig);
+}
+
 static void nothing_is_learned_over_a_reconnect(void **state)
 {
     (void)state;
@@ -286,6 +303,7 @@ int main(void)
         cmocka_unit_test(timers_accounts_fixed_limits_and_what_is_off_are_not_learned),
         cmocka_unit_test(the_budget_is_divided_over_the_streams_that_share_it),
         cmocka_unit_test(nothing_is_learned_over_our_own_stall),
+        cmocka_unit_test(nothing_is_learned_of_a_connection_over_our_own_stall),
         cmocka_unit_test(nothing_is_learned_over_a_reconnect),
         cmocka_unit_test(nothing_is_learned_of_a_gap_behind_which_ids_are_missing),
         cmocka_unit_test(nothing_is_learned_while_another_fault_stands),
