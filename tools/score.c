@@ -29,6 +29,7 @@ enum { SCORE_DONE = 0, SCORE_FAILED = 1, SCORE_USAGE = 2 };
 struct score {
     bool json;
     bool quick;
+    bool misses; /* each trial that goes wrong is told of */
     uint64_t seed;
     uint32_t trials;      /* of each injection in each market */
     uint32_t quiet_hours; /* without any, in each market; 0: minutes alone */
@@ -38,7 +39,8 @@ struct score {
 };
 
 static const char usage_text[] =
-    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--json] [FILE...]\n"
+    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--json] [--misses] "
+    "[FILE...]\n"
     "\n"
     "Puts faults into generated markets, and into the recordings FILE..., runs them through codec\n"
     "and detector on a virtual clock, and counts what is found, how soon, and who is blamed.\n"
@@ -49,6 +51,7 @@ static const char usage_text[] =
     "  --hours N   hours of each market without a fault, for false alarms (default: 6)\n"
     "  --seed N    of the dice (default: 1)\n"
     "  --json      one JSON object for each fault and market\n"
+    "  --misses    tell on standard error of each trial not found or not blamed right\n"
     "  -h, --help  this text\n"
     "\n"
     "Exit: 0 done, 1 a file could not be read, 2 usage.\n";
@@ -81,6 +84,9 @@ static int option_take(struct score *score, int option)
     switch (option) {
     case 'j':
         score->json = true;
+        return SCORE_DONE;
+    case 'm':
+        score->misses = true;
         return SCORE_DONE;
     case 'q':
         score->quick = true;
@@ -118,6 +124,7 @@ static int options_parse(int argc, char **argv, struct score *score)
         {"trials", required_argument, NULL, 't'},
         {"hours", required_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 's'},
+        {"misses", no_argument, NULL, 'm'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -134,6 +141,9 @@ static int options_parse(int argc, char **argv, struct score *score)
     }
     size_t used = (size_t)snprintf(score->command, sizeof(score->command), "flatline score");
     for (int i = 1; i < argc && used < sizeof(score->command); i++) {
+        if (strcmp(argv[i], "--misses") == 0) {
+            continue; /* the same card is made without it */
+        }
         const char *name = strrchr(argv[i], '/');
         const char *shown = i >= optind && name != NULL ? name + 1 : argv[i];
         used +=
@@ -153,6 +163,11 @@ static uint32_t episodes_of(const struct score *score, uint32_t injection, uint6
     const uint64_t quiet_ns =
         score->quiet_hours > 0 ? score->quiet_hours * 3600 * NS_PER_S : 600 * NS_PER_S;
     return (uint32_t)(quiet_ns / episode_ns);
+}
+
+static struct miss_log misses_of(const struct score *score, const char *market, uint32_t life)
+{
+    return (struct miss_log){.out = score->misses ? stderr : NULL, .market = market, .life = life};
 }
 
 /* A sentinel that has watched this kind of market before. */
@@ -187,6 +202,7 @@ market_score(struct score *score, uint32_t market, uint32_t injection, const str
             .injection = &injections[injection],
             .policy = &score->policy,
             .lesson = lesson,
+            .misses = misses_of(score, market_terms[market].name, life),
             .dice = dice,
             .from_ns = DESK_EPOCH_NS,
             .episode_ns = EPISODE_NS,
@@ -236,6 +252,7 @@ static int recording_score(struct score *score,
             .source = recording_rewind(recording),
             .injection = &injections[injection],
             .policy = &score->policy,
+            .misses = misses_of(score, score->card.markets[market], life),
             .dice = dice_seed(score->seed, market, injection, life),
             .from_ns = recording_from_ns(recording),
             .episode_ns = is_quiet ? span_ns + 1 : RECORDED_EPISODE_NS,

@@ -234,18 +234,35 @@ static const struct noted *headline(const struct run *run)
     return best;
 }
 
-static void blame_close(struct run *run)
+/* Whom it blamed: is that right? */
+static bool blame_close(struct run *run)
 {
     struct score_sum *sum = run->sum;
     const struct noted *told = headline(run);
     if (told == NULL) {
         sum->told[TOLD_UNKNOWN]++;
-        return;
+        return false;
     }
     const uint64_t missed_ns = run->truth.missed_ns;
+    const bool is_right = (run->session->injection->blames >> told->finding.blame & 1U) != 0;
     sum->told[told->finding.blame]++;
-    sum->blame_right += run->session->injection->blames >> told->finding.blame & 1U;
+    sum->blame_right += is_right;
     hist_record(sum->blamed, told->blamed_ns > missed_ns ? told->blamed_ns - missed_ns : 0);
+    return is_right;
+}
+
+/* A trial that went wrong, for whoever wants to know why. */
+static void miss_tell(const struct run *run, const char *verdict)
+{
+    const struct session *session = run->session;
+    if (session->misses.out == NULL) {
+        return;
+    }
+    miss_begin(&session->misses, session->injection, run->desk, &run->truth, verdict);
+    for (uint32_t i = 0; i < run->noted_count; i++) {
+        const struct noted *noted = &run->noted[i];
+        miss_finding(&session->misses, run->desk, &run->truth, &noted->finding, noted->is_right);
+    }
 }
 
 static void episode_close(struct run *run)
@@ -259,6 +276,7 @@ static void episode_close(struct run *run)
     sum->trials++;
     if (first == NULL) {
         sum->told[TOLD_NOTHING]++;
+        miss_tell(run, "not found");
         return;
     }
     const uint64_t at_ns = first->finding.at_ns;
@@ -267,7 +285,9 @@ static void episode_close(struct run *run)
     sum->in_time += at_ns <= due_ns;
     hist_record(sum->exposure, at_ns > truth->missed_ns ? at_ns - truth->missed_ns : 0);
     hist_record(sum->late, at_ns > due_ns ? at_ns - due_ns : 0);
-    blame_close(run);
+    if (!blame_close(run)) {
+        miss_tell(run, headline(run) == NULL ? "undecided" : "wrongly blamed");
+    }
 }
 
 /* Faults that still stand are kept, to be told how long they did; but never right a second time. */

@@ -6,6 +6,7 @@
 #define FLATLINE_TOOLS_SCORE_RUN_H
 
 #include "tools/score_fault.h"
+#include "tools/score_miss.h"
 #include "tools/score_sum.h"
 
 struct session {
@@ -13,6 +14,7 @@ struct session {
     const struct injection *injection;
     const struct detector_policy *policy;
     const struct lesson *lesson; /* what the detector's earlier lives learned; NULL: nothing */
+    struct miss_log misses;      /* where trials that went wrong are told of */
     struct dice dice;
     uint64_t from_ns;    /* where the source begins */
     uint64_t episode_ns; /* one injection each */
