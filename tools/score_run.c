@@ -416,7 +416,7 @@ int session_run(const struct session *session, struct score_sum *sum, uint32_t *
     run->desk = session->source->desk;
     run->sum = sum;
     run->until_ns = session->from_ns;
-    run->witness = witness_create(run->desk);
+    run->witness = witness_create(run->desk, session->from_ns);
     const int status =
         run->witness == NULL ? -ENOMEM : session_play(run, session->episodes, ret_done);
     witness_destroy(run->witness);

@@ -76,11 +76,12 @@ static void book_add_stream(struct witness *witness, uint32_t stream)
     book->shown_by = is_depth(traits) ? book->shown_by : stream;
 }
 
-struct witness *witness_create(const struct desk *desk)
+struct witness *witness_create(const struct desk *desk, uint64_t from_ns)
 {
     struct witness *witness = calloc(1, sizeof(*witness));
     if (witness != NULL) {
         witness->desk = desk;
+        witness->look_due_ns = from_ns;
         for (uint32_t i = 0; i < desk->stream_count; i++) {
             book_add_stream(witness, i);
         }

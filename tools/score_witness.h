@@ -13,8 +13,8 @@
 
 struct witness; /* opaque: score_witness.c */
 
-/** NULL: out of memory. */
-struct witness *witness_create(const struct desk *desk);
+/** It looks from from_ns on, where the market begins. NULL: out of memory. */
+struct witness *witness_create(const struct desk *desk, uint64_t from_ns);
 void witness_destroy(struct witness *witness);
 
 /** Reads what the books do from a tape that nothing was done to; the newest in place of those before.

@@ -9,6 +9,7 @@
 #include "tools/score_market.h"
 #include "tools/score_run.h"
 #include "tools/score_sum.h"
+#include "tools/score_witness.h"
 
 #include "core/base.h"
 
@@ -283,6 +284,18 @@ static void rest_answers_what_nothing_was_done_to_and_not_over_a_dead_line(void 
     sum_end(&sum);
 }
 
+/* A recording begins at the time of day: to look from 0 on would take for ever. */
+static void rest_is_not_asked_before_the_market_begins(void **state)
+{
+    (void)state;
+    static const struct desk desk;
+    const uint64_t from_ns = 1700000000 * NS_PER_S;
+    struct witness *witness = witness_create(&desk, from_ns);
+    assert_non_null(witness);
+    assert_int_equal(witness_due_ns(witness), from_ns);
+    witness_destroy(witness);
+}
+
 static void an_undecided_verdict_blames_nobody_until_it_is_decided(void **state)
 {
     (void)state;
@@ -338,6 +351,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_sums),
         cmocka_unit_test(rest_tells_of_a_book_whose_streams_are_all_mute),
         cmocka_unit_test(rest_answers_what_nothing_was_done_to_and_not_over_a_dead_line),
+        cmocka_unit_test(rest_is_not_asked_before_the_market_begins),
         cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
         cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
     };
