@@ -35,6 +35,7 @@
 #include "core/deadlines.h"
 #include "core/detector.h"
 #include "core/detector_debt.h"
+#include "core/detector_venue.h"
 #include "core/due_id.h"
 #include "core/envelope.h"
 #include "core/first_seen.h"
@@ -269,6 +270,7 @@ struct detector {
     uint64_t stall_end_ns;   /* 0 = none yet */
     struct fault stall;
     struct fault maintenance[DETECTOR_VENUES];
+    struct venue_works works[DETECTOR_VENUES];
     struct fault venue_silent[DETECTOR_VENUES]; /* summary */
     struct fault route_silent[DETECTOR_VENUES]; /* summary */
     uint32_t silent_route[DETECTOR_VENUES];     /* of which route */

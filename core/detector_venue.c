@@ -16,16 +16,62 @@ static uint16_t venue_connection(const struct detector *detector, enum flatline_
     return EVENT_NO_CONNECTION;
 }
 
+/* ---- maintenance ----------------------------------------------------------------------------- */
+
+static void works_remove(struct venue_works *works, uint32_t at)
+{
+    works->count--;
+    works->marks[at] = works->marks[works->count];
+    works->named[at] = works->named[works->count];
+}
+
+static uint32_t works_find(const struct venue_works *works, uint32_t mark)
+{
+    uint32_t at = 0;
+    while (at < works->count && works->marks[at] != mark) {
+        at++;
+    }
+    return at;
+}
+
+static void works_apply(struct venue_works *works, const struct event *event)
+{
+    const int64_t word = event->note.code;
+    const uint32_t mark = (uint32_t)(event->note.value >> 32);
+    uint32_t at = works_find(works, mark);
+    if (word == STATUS_UNDER_WAY && at < VENUE_WORKS_MAX) {
+        const bool is_page = event->connection == EVENT_NO_CONNECTION;
+        works->named[at] = is_page || (at < works->count && works->named[at]);
+        works->marks[at] = mark;
+        works->count += at == works->count ? 1U : 0U;
+    } else if (word == STATUS_OVER && at < works->count) {
+        works_remove(works, at);
+    } else if (word == STATUS_TOLD_ALL) {
+        for (at = works->count; at-- > 0;) {
+            if (!works->named[at]) {
+                works_remove(works, at);
+            }
+        }
+        for (at = 0; at < works->count; at++) {
+            works->named[at] = false;
+        }
+    }
+}
+
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
 {
-    if (event->note.value >= DETECTOR_VENUES) {
+    const uint32_t named = (uint32_t)event->note.value;
+    if (named >= DETECTOR_VENUES) {
         return;
     }
-    const enum flatline_venue venue = (enum flatline_venue)event->note.value;
+    const enum flatline_venue venue = (enum flatline_venue)named;
     struct fault *fault = &detector->maintenance[venue];
-    if (event->note.code == 0) {
-        fault_clear(detector, fault, at_ns);
-        blame_retell_venue(detector, venue, at_ns);
+    works_apply(&detector->works[venue], event);
+    if (detector->works[venue].count == 0) {
+        if (fault->id != 0) {
+            fault_clear(detector, fault, at_ns);
+            blame_retell_venue(detector, venue, at_ns);
+        }
         return;
     }
     struct fault down = {.kind = FLATLINE_FAULT_MAINTENANCE,
@@ -37,11 +83,14 @@ void venue_status_apply(struct detector *detector, const struct event *event, ui
                          .onset_ns = at_ns,
                          .at_ns = at_ns};
     text_copy(down.text, event->note.text);
-    if (fault->id == 0 && down.connection != EVENT_NO_CONNECTION) {
+    const bool is_told = event->note.code == STATUS_UNDER_WAY;
+    if (fault->id == 0 && is_told && down.connection != EVENT_NO_CONNECTION) {
         fault_raise(detector, fault, &down);
         blame_retell_venue(detector, venue, at_ns);
     }
 }
+
+/* ---- a symbol that does not trade ------------------------------------------------------------ */
 
 void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
 {

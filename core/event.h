@@ -54,7 +54,8 @@ enum event_kind {
     /* rest.*: REST told a book's first levels. stream: one of the book's, its depth where there is
      * one; recv_mono_ns: when the answer came */
     EVENT_REST_BOOK,
-    /* note.value = venue; code 1: its status page says maintenance, 0: no longer; text: its title */
+    /* the venue's word on its maintenance: note.code = enum status_word, note.value =
+     * status_value(), text: its title. From a codec, too, where a channel pushes it */
     EVENT_VENUE_STATUS,
     /* stream; note.code 1: its symbol does not trade, 0: it does again; value 1: the first stream
      * of this symbol, which speaks for the others; text: the venue's word */
@@ -151,6 +152,20 @@ struct event_note {
     uint64_t value;
     char text[EVENT_TEXT_BYTES]; /* the venue's words, cut, NUL-terminated */
 };
+
+/* note.code of EVENT_VENUE_STATUS. */
+enum status_word {
+    STATUS_OVER,
+    STATUS_UNDER_WAY,
+    STATUS_TOLD_ALL, /* the status page was read: what it did not name since the last time is over */
+};
+
+/** note.value of EVENT_VENUE_STATUS. work: a mark that tells this maintenance from others of the
+ *  venue; 0 where it never has more than one. */
+static inline uint64_t status_value(uint32_t venue, uint32_t work)
+{
+    return (uint64_t)work << 32 | venue;
+}
 
 struct event_link {
     int32_t code;

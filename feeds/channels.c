@@ -75,6 +75,7 @@ static const struct venue_facts facts_of_venue[] = {
                             .requests_per_hour_max = 480,
                             .subscribe_bytes_max = 64000,
                             .status_path = "/api/v5/system/status",
+                            .status_channel = "status",
                             .rest_weight_per_minute = 600,
                             .book_weight = 1,
                             .listing_weight = 1},

@@ -23,6 +23,8 @@ enum route {
     ROUTE_COUNT
 };
 
+#define STATUS_ROUTE ROUTE_PUBLIC
+
 struct venue_facts {
     const char *name;
     const char *ws_url; /* default scheme://host[:port] */
@@ -37,7 +39,8 @@ struct venue_facts {
     uint32_t connects_per_5min_max;  /* flatline uses at most a tenth */
     uint32_t requests_per_hour_max;  /* OKX: subscribe + unsubscribe + login; 0 = none */
     uint32_t subscribe_bytes_max;    /* of one request; 0 = none */
-    const char *status_path; /* REST: is the venue under maintenance? NULL: it does not say */
+    const char *status_path;    /* REST: is the venue under maintenance? NULL: it does not say */
+    const char *status_channel; /* a channel that says the same, on STATUS_ROUTE; NULL: none */
     uint32_t rest_weight_per_minute; /* flatline uses at most a tenth */
     uint32_t book_weight;            /* of a book_path() request */
     uint32_t listing_weight;         /* of a listing_path() request */
@@ -103,6 +106,10 @@ int subscribe_text(enum flatline_venue venue,
                    uint64_t request_id,
                    char *text,
                    size_t text_bytes);
+
+/** Writes the request that subscribes to the venue's status_channel; -ENOTSUP where it has none.
+ *  Returns its length. */
+int status_text(enum flatline_venue venue, char *text, size_t text_bytes);
 
 /** Writes Binance's LIST_SUBSCRIPTIONS request; -ENOTSUP where the venue has none (OKX). Returns
  *  its length. */

@@ -17,6 +17,7 @@
 #include "feeds/channels.h"
 #include "feeds/codec_event.h"
 #include "feeds/json_scan.h"
+#include "feeds/okx_status.h"
 
 /* ---- members --------------------------------------------------------------------------------- */
 
@@ -227,8 +228,10 @@ static bool push_take(enum channel_kind kind, const struct frame *frame, struct 
     return true;
 }
 
-static enum codec_verdict
-push_decode(const struct codec *codec, const struct frame *frame, struct event *ret_event)
+static enum codec_verdict push_decode(const struct codec *codec,
+                                      struct span text,
+                                      const struct frame *frame,
+                                      struct event *ret_event)
 {
     struct stream_name name;
     struct draft draft = {.flags = 0};
@@ -236,9 +239,14 @@ push_decode(const struct codec *codec, const struct frame *frame, struct event *
     if (!name_of_arg(&frame->arg, &name)) {
         return CODEC_IGNORED;
     }
+    const enum channel_kind kind = channel_kind(FLATLINE_VENUE_OKX, name.channel);
     const bool has_data = json_field(&frame->outer, FIELD_DATA)->kind == JSON_KIND_ARRAY;
-    if (!has_data || !push_take(channel_kind(FLATLINE_VENUE_OKX, name.channel), frame, &draft)) {
+    if (!has_data || !push_take(kind, frame, &draft)) {
         return CODEC_MALFORMED;
+    }
+    if (kind == CHANNEL_OTHER &&
+        span_equals(name.channel, venue_facts(FLATLINE_VENUE_OKX)->status_channel)) {
+        return okx_status_decode(text, ret_event);
     }
     return draft_finish(codec, name.symbol, name.channel, &draft, ret_event);
 }
@@ -269,9 +277,15 @@ subscribed(const struct codec *codec, const struct frame *frame, struct event *r
     return CODEC_CONTROL;
 }
 
+/* The status channel is no stream, and REST asks for the same: its refusal takes nothing away. */
 static enum codec_verdict
 refused(const struct codec *codec, const struct frame *frame, struct event *ret_event)
 {
+    char buffer[JSON_TEXT_BYTES_MAX];
+    const struct span request = json_text(json_field(&frame->outer, FIELD_ID), buffer);
+    if (span_equals(request, OKX_STATUS_REQUEST)) {
+        return note_write(ret_event, EVENT_CONTROL, 0, 0, json_field(&frame->outer, FIELD_MESSAGE));
+    }
     const int64_t code = number_or_zero(json_field(&frame->outer, FIELD_CODE));
     const int64_t id = number_or_zero(json_field(&frame->outer, FIELD_ID));
 
@@ -341,7 +355,7 @@ enum codec_verdict okx_decode(const struct codec *codec, struct span text, struc
         return event_decode(codec, &frame, ret_event);
     }
     if (json_field(&frame.outer, FIELD_ARG)->kind == JSON_KIND_OBJECT) {
-        return push_decode(codec, &frame, ret_event);
+        return push_decode(codec, text, &frame, ret_event);
     }
     return CODEC_IGNORED;
 }

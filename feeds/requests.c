@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "feeds/channels.h"
 #include "feeds/names.h"
+#include "feeds/okx_status.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -281,6 +282,20 @@ int subscribe_text(enum flatline_venue venue,
     out.size = size;
     text_add(&out, span_of(tail));
     return taken > 0 ? taken : -ENOSPC;
+}
+
+int status_text(enum flatline_venue venue, char *text, size_t text_bytes)
+{
+    const char *channel = venue_facts(venue)->status_channel;
+    if (channel == NULL) {
+        return -ENOTSUP;
+    }
+    const int written = snprintf(text,
+                                 text_bytes,
+                                 "{\"id\":\"" OKX_STATUS_REQUEST
+                                 "\",\"op\":\"subscribe\",\"args\":[{\"channel\":\"%s\"}]}",
+                                 channel);
+    return text_fit(written, text_bytes);
 }
 
 int inventory_text(enum flatline_venue venue, uint64_t request_id, char *text, size_t text_bytes)

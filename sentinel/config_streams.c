@@ -238,6 +238,22 @@ static bool account_check(struct reading *reading,
     return false;
 }
 
+/* It says when the venue is under maintenance, and is silent for months: nothing to lease. */
+static bool
+status_check(struct reading *reading, const struct node *name, const struct stream_parts *parts)
+{
+    const char *status = venue_facts(parts->venue)->status_channel;
+    if (status == NULL || !span_equals(parts->channel, status)) {
+        return true;
+    }
+    problem_add(reading->problems,
+                name->mark,
+                "%s of %s is no stream to list; remove this line (it is listened to in any case)",
+                status,
+                venue_facts(parts->venue)->name);
+    return false;
+}
+
 /* An unknown channel may be new, or a slip: only `route:` says it is meant. */
 static bool unknown_channel_check(struct reading *reading,
                                   const struct stream_text *text,
@@ -277,6 +293,7 @@ static bool route_settle(struct reading *reading,
     const bool is_private = is_served && served == ROUTE_PRIVATE;
 
     if (!account_check(reading, text->name, parts, is_private) ||
+        !status_check(reading, text->name, parts) ||
         !unknown_channel_check(reading, text, parts, is_served)) {
         return false;
     }

@@ -282,8 +282,9 @@ void control_poke(struct control *control)
 static void notice_take(struct control *control, const struct event *event, uint64_t now_mono_ns)
 {
     const uint32_t slot = event->connection;
-    const char *name = control->lines[plan_line_of(slot)].plan->name;
-    /* the three kinds ingest copies to us */
+    const struct plan_line *line = control->lines[plan_line_of(slot)].plan;
+    const char *name = line->name;
+    /* the four kinds ingest copies to us */
     if (event->kind == EVENT_NOTICE) {
         line_rotate(control, slot, "the venue announces an end");
     } else if (event->kind == EVENT_KEY_EXPIRED) {
@@ -294,6 +295,8 @@ static void notice_take(struct control *control, const struct event *event, uint
                       name,
                       (long long)event->note.code,
                       event->note.text);
+    } else if (event->kind == EVENT_VENUE_STATUS) {
+        witness_status_pushed(control, line->venue, event, now_mono_ns);
     }
 }
 

@@ -188,5 +188,10 @@ void time_step(struct control_venue *venue, uint64_t now_mono_ns);
 int witness_init(struct control *control);
 void witness_destroy(struct control_witness *witness);
 void witness_step(struct control *control, uint64_t now_mono_ns);
+/* A status channel spoke, to the judge as well. */
+void witness_status_pushed(struct control *control,
+                           enum flatline_venue venue,
+                           const struct event *event,
+                           uint64_t now_mono_ns);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/publisher.h"
 #include "feeds/names.h"
+#include "feeds/okx_status.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -64,7 +65,8 @@ struct witness_venue {
     enum flatline_venue venue;
     uint64_t minute;
     uint32_t spent;
-    uint64_t status_due_mono_ns; /* a minute later than it may be asked where nothing is suspect */
+    uint64_t status_asked_mono_ns;
+    uint64_t pushed_mono_ns; /* when its status channel last said what the page had not */
     bool has_suspects;
     bool is_asking; /* one request at a time: a listenKey must find a free call */
     bool is_down;
@@ -361,65 +363,116 @@ static void listing_ask(struct witness_book *book, uint64_t now_mono_ns)
 
 /* ---- is the venue under maintenance? --------------------------------------------------------- */
 
-/* OKX docs "Get /status": serviceType 0 is WebSocket; 5, 8 and 9 trading. */
-static bool okx_is_down(const json_t *root, const char **ret_title)
+static void
+status_tell(struct witness_venue *venue, enum status_word word, uint32_t work, const char *title)
 {
-    size_t at;
-    json_t *row;
-    json_array_foreach(json_object_get(root, "data"), at, row)
-    {
-        const char *state = json_string_value(json_object_get(row, "state"));
-        const char *type = json_string_value(json_object_get(row, "serviceType"));
-        if (state != NULL && type != NULL && strcmp(state, "ongoing") == 0 && type[0] != '\0' &&
-            strchr("0589", type[0]) != NULL && type[1] == '\0') {
-            *ret_title = json_string_value(json_object_get(row, "title"));
-            return true;
-        }
-    }
-    return false;
-}
-
-static void venue_tell(struct witness_venue *venue, bool is_down, const char *title)
-{
-    if (venue->is_down == is_down) {
-        return;
-    }
-    venue->is_down = is_down;
     struct event told = {.recv_mono_ns = clock_mono_ns(),
                          .stream = EVENT_NO_STREAM,
                          .connection = EVENT_NO_CONNECTION,
                          .kind = EVENT_VENUE_STATUS,
-                         .note = {.code = is_down ? 1 : 0, .value = (uint64_t)venue->venue}};
+                         .note = {.code = word, .value = status_value(venue->venue, work)}};
     (void)snprintf(told.note.text, sizeof(told.note.text), "%s", title != NULL ? title : "");
     control_tell(venue->control, &told);
-    control_log(venue->control,
-                "%s: %s",
-                venue_facts(venue->venue)->name,
-                is_down ? "under maintenance, says its status page" : "maintenance is over");
 }
 
+static struct span text_member(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return span_of(text != NULL ? text : "");
+}
+
+/* Tells each maintenance that is under way; true: there is one. */
+static bool okx_works_tell(struct witness_venue *venue, const json_t *root)
+{
+    bool is_down = false;
+    size_t at;
+    json_t *row;
+    json_array_foreach(json_object_get(root, "data"), at, row)
+    {
+        const struct okx_work work = {.begin = text_member(row, "begin"),
+                                      .service = text_member(row, "serviceType"),
+                                      .system = text_member(row, "system"),
+                                      .state = text_member(row, "state"),
+                                      .environment = text_member(row, "env")};
+        if (okx_work_concerns(&work) && okx_work_is_under_way(&work)) {
+            status_tell(venue,
+                        STATUS_UNDER_WAY,
+                        okx_work_mark(&work),
+                        json_string_value(json_object_get(row, "title")));
+            is_down = true;
+        }
+    }
+    return is_down;
+}
+
+static bool binance_works_tell(struct witness_venue *venue, const json_t *root)
+{
+    const bool is_down = json_integer_value(json_object_get(root, "status")) == 1;
+    if (is_down) {
+        status_tell(venue, STATUS_UNDER_WAY, 0, json_string_value(json_object_get(root, "msg")));
+    }
+    return is_down;
+}
+
+static void venue_log(struct witness_venue *venue, bool is_down, const char *who)
+{
+    if (venue->is_down != is_down) {
+        venue->is_down = is_down;
+        control_log(venue->control,
+                    "%s: %s, says its status %s",
+                    venue_facts(venue->venue)->name,
+                    is_down ? "under maintenance" : "maintenance is over",
+                    who);
+    }
+}
+
+/* Told each time, not when it changes only: its channel speaks to the judge as well, and the page has
+ * the last word. But not one that was asked before the channel spoke. */
 static void on_status(void *user, const struct rest_answer *answer)
 {
     struct witness_venue *venue = user;
     venue->is_asking = false;
     json_t *root = answer->status == 200 ? json_loads(answer->body, 0, NULL) : NULL;
-    if (root == NULL) {
-        return; /* no word is not a word */
+    if (root != NULL && answer->sent_mono_ns > venue->pushed_mono_ns) { /* no word is not a word */
+        const bool is_down = venue->venue == FLATLINE_VENUE_OKX ? okx_works_tell(venue, root)
+                                                                : binance_works_tell(venue, root);
+        status_tell(venue, STATUS_TOLD_ALL, 0, NULL);
+        venue_log(venue, is_down, "page");
     }
-    const char *title = json_string_value(json_object_get(root, "msg"));
-    const bool is_down = venue->venue == FLATLINE_VENUE_OKX
-                             ? okx_is_down(root, &title)
-                             : json_integer_value(json_object_get(root, "status")) == 1;
-    venue_tell(venue, is_down, title);
     json_decref(root);
+}
+
+/* The judge has it already. The page has the last word, ten seconds later: by then it can be expected to
+ * know. */
+void witness_status_pushed(struct control *control,
+                           enum flatline_venue venue,
+                           const struct event *event,
+                           uint64_t now_mono_ns)
+{
+    if (control->witness == NULL) {
+        return;
+    }
+    struct witness_venue *told = &control->witness->venues[venue];
+    const bool is_down = event->note.code == STATUS_UNDER_WAY;
+    if (told->is_down != is_down) {
+        told->pushed_mono_ns = now_mono_ns;
+    }
+    if (is_down) {
+        venue_log(
+            told, true, "channel"); /* that it is over the page says: there may be another one */
+    }
 }
 
 static void status_ask(struct witness_venue *venue, uint64_t now_mono_ns)
 {
     const char *path = venue_facts(venue->venue)->status_path;
-    const uint64_t early_ns = STATUS_EVERY_NS - STATUS_LEAST_NS;
+    const bool is_urgent =
+        venue->has_suspects || venue->pushed_mono_ns > venue->status_asked_mono_ns;
+    const uint64_t last_ns = venue->pushed_mono_ns > venue->status_asked_mono_ns
+                                 ? venue->pushed_mono_ns
+                                 : venue->status_asked_mono_ns;
     const bool is_due =
-        now_mono_ns + (venue->has_suspects ? early_ns : 0) >= venue->status_due_mono_ns;
+        last_ns == 0 || now_mono_ns >= last_ns + (is_urgent ? STATUS_LEAST_NS : STATUS_EVERY_NS);
     if (path == NULL || venue->is_asking || !is_due ||
         !venue->control->setup.config->venues[venue->venue].used) {
         return;
@@ -430,7 +483,7 @@ static void status_ask(struct witness_venue *venue, uint64_t now_mono_ns)
                                          .on_answer = on_status,
                                          .user = venue};
     if (ask(venue, &request, 1)) {
-        venue->status_due_mono_ns = now_mono_ns + STATUS_EVERY_NS;
+        venue->status_asked_mono_ns = now_mono_ns;
     }
 }
 

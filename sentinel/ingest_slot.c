@@ -117,11 +117,11 @@ bool slot_report_end(struct ingest_slot *slot, uint64_t now_mono_ns)
 }
 
 /* What control acts on. It may be busy: a lost copy costs an early rotation, or a key check by
- * the next PUT. */
+ * the next PUT, or a look at the status page ten seconds sooner. */
 static void control_copy(struct ingest_slot *slot, const struct event *event)
 {
     const bool wanted = event->kind == EVENT_NOTICE || event->kind == EVENT_KEY_EXPIRED ||
-                        event->kind == EVENT_SUBSCRIBE_ERROR;
+                        event->kind == EVENT_SUBSCRIBE_ERROR || event->kind == EVENT_VENUE_STATUS;
     if (wanted && !ring_push(slot->to_control, event)) {
         count_relaxed(&slot->totals->notices_dropped, 1);
     }

@@ -14,20 +14,31 @@
 #define INVENTORY_BYTES_MAX  128U
 #define TWIN_NAME            ".2" /* behind its line's */
 
+/* One line of a venue, and its twin, listen to what the venue says of itself. */
+static bool tells_status(enum flatline_venue venue, enum route route, uint32_t number)
+{
+    return venue_facts(venue)->status_channel != NULL && route == STATUS_ROUTE && number == 1;
+}
+
+static uint32_t streams_max(enum flatline_venue venue, enum route route, uint32_t number)
+{
+    const uint32_t allowed = venue_facts(venue)->streams_per_connection_max;
+    const uint32_t most =
+        allowed > 0 && allowed < STREAMS_PER_LINE_MAX ? allowed : STREAMS_PER_LINE_MAX;
+    return tells_status(venue, route, number) ? most - 1U : most;
+}
+
 static struct plan_line *
 line_for(struct plan *plan, const struct config *config, const struct config_stream *stream)
 {
     const enum flatline_venue venue = stream->traits.venue;
-    const uint32_t allowed = venue_facts(venue)->streams_per_connection_max;
-    const uint32_t most =
-        allowed > 0 && allowed < STREAMS_PER_LINE_MAX ? allowed : STREAMS_PER_LINE_MAX;
     uint32_t number = 1;
     for (uint32_t i = 0; i < plan->line_count; i++) {
         struct plan_line *line = &plan->lines[i];
         if (line->venue != venue || line->route != stream->route) {
             continue;
         }
-        if (line->stream_count < most) {
+        if (line->stream_count < streams_max(venue, line->route, number)) {
             return line;
         }
         number++;
@@ -88,19 +99,19 @@ static int twins_add(struct plan *plan, const struct config *config)
     return result;
 }
 
-/* Writes the subscribe requests of one line. */
-static int requests_write(struct plan_line *line, const struct config *config)
+static int request_add(struct plan_line *line, const char *text)
 {
-    const char **names = calloc(line->stream_count, sizeof(*names));
-    char *text = malloc(REQUEST_BYTES_MAX);
-    int result = names != NULL && text != NULL ? 0 : -ENOMEM;
-    line->requests = calloc(line->stream_count, sizeof(*line->requests));
-    if (line->requests == NULL) {
-        result = -ENOMEM;
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        return -ENOMEM;
     }
-    for (uint32_t i = 0; result == 0 && i < line->stream_count; i++) {
-        names[i] = config->streams[line->streams[i]].name;
-    }
+    line->requests[line->request_count++] = copy;
+    return 0;
+}
+
+static int streams_subscribe(struct plan_line *line, const char *const *names, char *text)
+{
+    int result = 0;
     for (uint32_t done = 0; result == 0 && done < line->stream_count;) {
         const int took = subscribe_text(line->venue,
                                         names + done,
@@ -108,16 +119,32 @@ static int requests_write(struct plan_line *line, const struct config *config)
                                         line->request_count + 1U,
                                         text,
                                         REQUEST_BYTES_MAX);
-        char *copy = took > 0 ? strdup(text) : NULL;
-        if (copy == NULL) {
-            result = took > 0 ? -ENOMEM : -EINVAL;
-            break;
-        }
-        line->requests[line->request_count++] = copy;
-        done += (uint32_t)took;
+        result = took > 0 ? request_add(line, text) : -EINVAL;
+        done += took > 0 ? (uint32_t)took : 0;
     }
-    /* facts: Binance echoes a request's id once; OKX answers each arg by itself */
+    return result;
+}
+
+/* Writes the requests of one line. */
+static int requests_write(struct plan_line *line, const struct config *config)
+{
+    const char **names = calloc(line->stream_count, sizeof(*names));
+    char *text = malloc(REQUEST_BYTES_MAX);
+    line->requests = calloc(line->stream_count + 1U, sizeof(*line->requests));
+    int result = names != NULL && text != NULL && line->requests != NULL ? 0 : -ENOMEM;
+    for (uint32_t i = 0; result == 0 && i < line->stream_count; i++) {
+        names[i] = config->streams[line->streams[i]].name;
+    }
+    if (result == 0) {
+        result = streams_subscribe(line, names, text);
+    }
+    /* facts: Binance echoes a request's id once; OKX answers each arg by itself. The status channel
+     * is no stream: nobody waits for its answer. */
     line->ack_count = line->venue == FLATLINE_VENUE_OKX ? line->stream_count : line->request_count;
+    if (result == 0 && tells_status(line->venue, line->route, line->number)) {
+        (void)status_text(line->venue, text, REQUEST_BYTES_MAX);
+        result = request_add(line, text);
+    }
     if (result == 0) {
         const int length =
             inventory_text(line->venue, line->request_count + 1U, text, INVENTORY_BYTES_MAX);

@@ -25,7 +25,8 @@ struct plan_line {
     uint32_t number;
     uint32_t *streams; /* indices in config.streams */
     uint32_t stream_count;
-    char **requests; /* subscribe texts, in order; their ids are 1 .. request_count */
+    /* subscribe texts, in order; ids are 1 .. request_count, that of the status channel a word */
+    char **requests;
     uint32_t request_count;
     uint32_t ack_count; /* how many answers they bring: Binance one a request, OKX one a stream */
     /* asked for once all are acknowledged; NULL where the venue has no such question */

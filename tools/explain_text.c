@@ -70,7 +70,7 @@ static const char *const patterns[FLATLINE_FAULT_COUNT] = {
     [FLATLINE_FAULT_ENGINE_QUOTING] =
         "quotes stood {closed_ns} after their gate had closed; seen by the engine after "
         "{seen_after_ns}, exposed for {exposure_ns} since the last update",
-    [FLATLINE_FAULT_MAINTENANCE] = "the venue's status page says that it is under maintenance",
+    [FLATLINE_FAULT_MAINTENANCE] = "the venue itself says that it is under maintenance",
     [FLATLINE_FAULT_HALTED] = "the venue says that this symbol does not trade",
 };
 

@@ -79,7 +79,7 @@ static struct mood sink_mood(void *context, struct stream *stream)
 {
     struct exchange *exchange = context;
     struct topic *topic = stream->owner;
-    struct mood mood = {0};
+    struct mood mood = {.work = exchange->work};
 
     if (exchange->faults.count == 0) {
         return mood;
@@ -102,6 +102,23 @@ static void sink_say(void *context, struct stream *stream, const struct text *pa
     if (topic != NULL) {
         topic->last_id = stream->chain_id;
         topic_say(context, topic, payload);
+    }
+}
+
+void exchange_follow_work(struct exchange *exchange)
+{
+    const struct fault *fault = faults_on_venue(&exchange->faults, FAULT_MAINTENANCE, VENUE_OKX);
+    if ((fault != NULL) == exchange->work.is_ongoing) {
+        return;
+    }
+    exchange->work.is_ongoing = fault != NULL;
+    if (fault != NULL) {
+        exchange->work.begin_wall_ns = fault->since_wall_ns;
+    }
+    for (struct topic *at = exchange->topics; at != NULL; at = at->next) {
+        if (at->stream != NULL && at->stream->rule.carries == CARRIES_STATUS) {
+            market_speak(exchange->market, at->stream, exchange->now);
+        }
     }
 }
 

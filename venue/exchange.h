@@ -100,6 +100,7 @@ struct exchange {
     struct topic *topics;
     struct replay *replays;
     struct moment now; /* of the running pass */
+    struct work work;  /* of OKX, as page and channel tell it */
     uint64_t next_connection_id;
     uint64_t opened[VENUE_COUNT];      /* connections, since the start */
     uint64_t refused[VENUE_COUNT];     /* upgrades */
@@ -176,6 +177,9 @@ void subscription_destroy(struct subscription *subscription);
 
 /** Sends what a lag fault has held back long enough; returns when to look again (monotonic ns). */
 uint64_t subscription_release(struct subscription *subscription, uint64_t now_ns);
+
+/** OKX: has its maintenance begun or ended? Then its status channel says so. */
+void exchange_follow_work(struct exchange *exchange);
 
 /* ---- account events, USD-M ---- */
 

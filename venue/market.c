@@ -415,7 +415,8 @@ stream_speak(struct market *market, struct stream *stream, struct moment now, bo
     const struct stamp stamp = {.wall_ns =
                                     mood.stuck_wall_ns != 0 ? mood.stuck_wall_ns : now.wall_ns,
                                 .id_back = mood.id_back,
-                                .crosses = mood.crosses};
+                                .crosses = mood.crosses,
+                                .work = mood.work};
     text_clear(&market->scratch);
     if (stream_words(stream, stamp, is_idle, &market->scratch)) {
         text_clear(&stream->last);
@@ -428,14 +429,19 @@ stream_speak(struct market *market, struct stream *stream, struct moment now, bo
     }
 }
 
+void market_speak(struct market *market, struct stream *stream, struct moment now)
+{
+    stream_speak(market, stream, now, false);
+}
+
 bool market_first_push(struct market *market,
                        struct stream *stream,
                        struct moment now,
                        struct text *text)
 {
     const struct mood mood = market->sink.mood(market->sink.context, stream);
-    const struct stamp stamp = {.wall_ns =
-                                    mood.stuck_wall_ns != 0 ? mood.stuck_wall_ns : now.wall_ns};
+    const struct stamp stamp = {
+        .wall_ns = mood.stuck_wall_ns != 0 ? mood.stuck_wall_ns : now.wall_ns, .work = mood.work};
     return stream->instrument->venue == VENUE_OKX && !mood.holds &&
            okx_first_payload(stream, stamp, text);
 }

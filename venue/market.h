@@ -78,8 +78,15 @@ struct stream {
     void *owner;           /* the sink's */
 };
 
+/* The last maintenance that OKX tells of. */
+struct work {
+    uint64_t begin_wall_ns; /* 0: one long over */
+    bool is_ongoing;
+};
+
 /* What a fault makes of a stream at the moment it is about to speak. */
 struct mood {
+    struct work work;
     bool crosses;           /* best bid and ask change places */
     bool holds;             /* says nothing; what it would have said waits */
     bool repeats;           /* says its last words again */
@@ -122,6 +129,9 @@ bool market_first_push(struct market *market,
                        struct stream *stream,
                        struct moment now,
                        struct text *text);
+
+/** Lets a stream speak although nothing of its instrument changed. */
+void market_speak(struct market *market, struct stream *stream, struct moment now);
 
 /** Lets everything happen that is due by now. */
 void market_tick(struct market *market, struct moment now);

@@ -12,6 +12,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define MINUTE_MS   60000
+#define LONG_AGO_NS (86400 * NS_PER_S)
+
 static uint64_t back(uint64_t id, struct stamp stamp)
 {
     return id > stamp.id_back ? id - stamp.id_back : 1;
@@ -202,18 +205,28 @@ static void add_candle(const struct stream *stream, struct stamp stamp, struct t
 }
 
 /* Not channels of one instrument: the args name a type or nothing. */
+void okx_work_row(struct work work, struct text *text)
+{
+    const uint64_t begin_ms = wall_ms(work.begin_wall_ns);
+    text_addf(text,
+              "{\"begin\":\"%" PRIu64 "\",\"end\":\"%" PRIu64 "\",\"serviceType\":\"0\","
+              "\"state\":\"%s\",\"maintType\":\"1\",\"env\":\"1\",\"system\":\"unified\","
+              "\"title\":\"WebSocket maintenance\",\"preOpenBegin\":\"\",\"scheDesc\":\"\","
+              "\"href\":\"\"",
+              begin_ms,
+              begin_ms + 30 * MINUTE_MS,
+              work.is_ongoing ? "ongoing" : "completed");
+}
+
 static void add_status(struct stamp stamp, struct text *text)
 {
-    const uint64_t now_ms = wall_ms(stamp.wall_ns);
-    text_addf(text,
-              "{\"arg\":{\"channel\":\"status\"},\"data\":[{\"begin\":\"%" PRIu64
-              "\",\"end\":\"%" PRIu64 "\",\"serviceType\":\"5\",\"state\":\"completed\","
-              "\"maintType\":\"1\",\"env\":\"1\",\"system\":\"unified\","
-              "\"title\":\"maintenance\",\"preOpenBegin\":\"\",\"scheDesc\":\"\",\"href\":\"\","
-              "\"ts\":\"%" PRIu64 "\"}]}",
-              now_ms - 86400000,
-              now_ms - 82800000,
-              now_ms - 82800000);
+    struct work work = stamp.work;
+    if (work.begin_wall_ns == 0) {
+        work.begin_wall_ns = stamp.wall_ns - LONG_AGO_NS;
+    }
+    text_add(text, "{\"arg\":{\"channel\":\"status\"},\"data\":[");
+    okx_work_row(work, text);
+    text_addf(text, ",\"ts\":\"%" PRIu64 "\"}]}", wall_ms(stamp.wall_ns));
 }
 
 static void add_account(const struct stream *stream, struct stamp stamp, struct text *text)

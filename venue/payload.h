@@ -12,6 +12,7 @@ struct stamp {
     uint64_t wall_ns;
     uint64_t id_back; /* subtracted from every id: a fault */
     bool crosses;     /* best bid and ask change places: a fault */
+    struct work work;
 };
 
 /** Appends the stream's next frame, without Binance's combined envelope. false: it has nothing to
@@ -21,6 +22,9 @@ bool okx_payload(const struct stream *stream, struct stamp stamp, struct text *t
 
 /** OKX: what a new subscriber gets first. false: nothing for this channel. */
 bool okx_first_payload(const struct stream *stream, struct stamp stamp, struct text *text);
+
+/** OKX: a row of the status page, without its closing bracket: the channel adds a time. */
+void okx_work_row(struct work work, struct text *text);
 
 /** OKX: what a stream says when nothing changed for long. */
 bool okx_idle_payload(const struct stream *stream, struct stamp stamp, struct text *text);

@@ -82,23 +82,18 @@ static void get_status(struct exchange *exchange,
                        struct rest_answer *answer)
 {
     struct text *body = &answer->body;
-    const bool is_down =
-        faults_on_venue(&exchange->faults, FAULT_MAINTENANCE, request->venue) != NULL;
     if (request->venue != VENUE_OKX) {
+        const bool is_down =
+            faults_on_venue(&exchange->faults, FAULT_MAINTENANCE, request->venue) != NULL;
         text_add(body,
                  is_down ? "{\"status\":1,\"msg\":\"system_maintenance\"}"
                          : "{\"status\":0,\"msg\":\"normal\"}");
         return;
     }
     text_add(body, "{\"code\":\"0\",\"data\":[");
-    if (is_down) {
-        text_addf(
-            body,
-            "{\"begin\":\"%" PRIu64 "\",\"end\":\"%" PRIu64
-            "\",\"serviceType\":\"0\",\"state\":\"ongoing\",\"maintType\":\"1\",\"env\":\"1\","
-            "\"system\":\"unified\",\"title\":\"WebSocket maintenance\"}",
-            now_ms(exchange),
-            now_ms(exchange) + 30 * MINUTE_MS);
+    if (exchange->work.is_ongoing) {
+        okx_work_row(exchange->work, body);
+        text_add(body, "}");
     }
     text_add(body, "],\"msg\":\"\"}");
 }

@@ -243,6 +243,7 @@ static bool okx_rule(const char *channel, struct channel *ret_channel)
                 .idle_ns = row->idle_s * NS_PER_S,
                 .levels = row->levels,
                 .serving = row->serving,
+                .all_symbols = row->carries == CARRIES_STATUS,
             };
             return true;
         }

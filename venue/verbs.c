@@ -453,7 +453,8 @@ static const struct {
     {"quit", do_nothing},
 };
 
-const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer)
+static const char *
+verb_act(struct exchange *exchange, const struct command *command, struct text *answer)
 {
     const char *verb = command->words[0];
     const struct fault_verb *fault = fault_verb(verb);
@@ -470,4 +471,11 @@ const char *verb_do(struct exchange *exchange, const struct command *command, st
         }
     }
     return connection_verb_do(exchange, command, answer);
+}
+
+const char *verb_do(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    const char *why = verb_act(exchange, command, answer);
+    exchange_follow_work(exchange);
+    return why;
 }

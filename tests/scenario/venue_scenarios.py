@@ -56,6 +56,43 @@ def what_the_venue_says_of_itself_is_told_and_touches_no_lease(bin_dir, keep):
     return complaints
 
 
+def okx_s_status_channel_is_faster_than_its_page_which_has_the_last_word(bin_dir, keep):
+    """The page hangs: the channel alone raises and ends MAINTENANCE. The channel is mute: the page does, later."""
+    complaints = []
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        lab.start_sentinel(lab.write_config(f"streams:\n  - {OKX_BOOKS}", ["okx"]))
+        watch = lab.watch()
+        lab.wait_fresh()
+
+        def wait_for(what, since_ns, seconds):
+            return watch.wait(lambda r: r["type"] == what and r["kind"] == "MAINTENANCE", since_ns, seconds)
+
+        lab.command("rest-hang okx")
+        since_ns = lab.command("maintenance okx")
+        found = wait_for("fault", since_ns, 5)
+        if not found or found["scope"] != "venue" or found["text"] != "WebSocket maintenance":
+            complaints.append(f"by the channel: {found}")
+        since_ns = lab.command("rst okx/*")  # whoever subscribes is told again: nothing new
+        lab.wait_until(lambda: all(s["fresh"] and s["faults"] == ["MAINTENANCE"] for s in lab.status()["streams"]), "connected again", None, 30)
+        if [r for r in watch.since(since_ns) if r.get("kind") == "MAINTENANCE"]:
+            complaints.append("told again after a reconnect")
+        since_ns = lab.command("unmaintenance okx")
+        if not wait_for("clear", since_ns, 5):
+            complaints.append("the channel does not end it")
+        lab.command("unrest-hang okx")
+        lab.command("maintenance okx")
+        since_ns = lab.command("mute okx/*/status")
+        lab.command("unmaintenance okx")
+        if not wait_for("clear", since_ns, 60):
+            complaints.append("the page does not end it")
+        others = {r["kind"] for r in faults_since(watch, 0)} - {"MAINTENANCE", "DOWN", "SELF_STALL"}
+        complaints += [f"too: {others}"] if others else []
+        if any(s["stream"].endswith("/status") for s in lab.status()["streams"]):
+            complaints.append("the channel passes for a stream")
+    return complaints
+
+
 def dials(sentinel, venue):
     return len(re.findall(rf"{venue}/\S+: (?:connected|connect failed)", sentinel.text()))
 
@@ -132,6 +169,7 @@ def hostile_framing_of_every_kind_is_a_clean_down(bin_dir, keep):
 SCENARIOS = (
     rest_out_of_reach_leases_unanchored_after_ten_seconds,
     what_the_venue_says_of_itself_is_told_and_touches_no_lease,
+    okx_s_status_channel_is_faster_than_its_page_which_has_the_last_word,
     refused_with_429_a_venue_is_left_alone_and_the_others_are_not,
     connections_cut_at_once_are_not_made_faster_than_a_tenth_of_the_budget,
     hostile_framing_of_every_kind_is_a_clean_down,

@@ -6,6 +6,8 @@
  */
 #include "unit/detector_rig.h"
 
+#include "core/detector_venue.h"
+
 static struct rig rig;
 
 enum { BOOK, BBO, ELSEWHERE };
@@ -30,6 +32,29 @@ static void maintenance(bool is_down, uint64_t venue, uint64_t at_ns)
     struct event event = rig_event(EVENT_VENUE_STATUS, EVENT_NO_CONNECTION, at_ns);
     event.note = (struct event_note){.code = is_down, .value = venue, .text = "upgrade"};
     send(&rig, event);
+}
+
+static void told(uint16_t connection, enum status_word word, uint32_t mark, uint64_t at_ns)
+{
+    struct event event = rig_event(EVENT_VENUE_STATUS, connection, at_ns);
+    event.note = (struct event_note){
+        .code = word, .value = status_value(FLATLINE_VENUE_OKX, mark), .text = "upgrade"};
+    send(&rig, event);
+}
+
+static void pushed(enum status_word word, uint32_t mark, uint64_t at_ns)
+{
+    told(1, word, mark, at_ns);
+}
+
+static void page_names(uint32_t mark, uint64_t at_ns)
+{
+    told(EVENT_NO_CONNECTION, STATUS_UNDER_WAY, mark, at_ns);
+}
+
+static void page_ends(uint64_t at_ns)
+{
+    told(EVENT_NO_CONNECTION, STATUS_TOLD_ALL, 0, at_ns);
 }
 
 static void halt(uint32_t stream, bool is_halted, bool speaks, uint64_t at_ns)
@@ -69,6 +94,63 @@ static void maintenance_stands_on_every_stream_of_its_venue_and_on_no_other(void
     rig_stop(&rig);
 }
 
+static bool okx_is_down(void)
+{
+    return stands(ELSEWHERE, FLATLINE_FAULT_MAINTENANCE);
+}
+
+static void channel_and_page_tell_of_the_same_maintenance_and_either_ends_it(void **state)
+{
+    (void)state;
+    start();
+    pushed(STATUS_UNDER_WAY, 7, ms(10));
+    pushed(STATUS_UNDER_WAY, 7, ms(20)); /* again, as after each subscribe */
+    page_names(7, ms(30));
+    page_ends(ms(30));
+    pushed(STATUS_UNDER_WAY, 7, ms(35));
+    assert_true(okx_is_down());
+    pushed(STATUS_OVER, 7, ms(40));
+    assert_false(okx_is_down());
+    page_ends(ms(50));
+    pushed(STATUS_UNDER_WAY, 8, ms(60));
+    assert_true(okx_is_down());
+    page_ends(ms(70)); /* it names none: the push that ended it was missed */
+    assert_false(okx_is_down());
+    page_names(9, ms(80)); /* the push was missed, and the next one ends it */
+    page_ends(ms(80));
+    assert_true(okx_is_down());
+    pushed(STATUS_OVER, 9, ms(90));
+    assert_false(okx_is_down());
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 3);
+    assert_int_equal(rig_count(&rig, FINDING_CLEAR), 3);
+    rig_stop(&rig);
+}
+
+static void a_venue_is_down_until_the_last_maintenance_is_over(void **state)
+{
+    (void)state;
+    start();
+    pushed(STATUS_UNDER_WAY, 7, ms(10));
+    page_names(8, ms(20));
+    page_names(7, ms(20));
+    page_ends(ms(20));
+    pushed(STATUS_OVER, 9, ms(30)); /* of a year ago, as after a subscribe */
+    pushed(STATUS_OVER, 7, ms(40));
+    assert_true(okx_is_down());
+    pushed(STATUS_OVER, 8, ms(50));
+    assert_false(okx_is_down());
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    for (uint32_t mark = 1; mark <= 2 * VENUE_WORKS_MAX; mark++) { /* more than anybody has seen */
+        pushed(STATUS_UNDER_WAY, mark, ms(60));
+    }
+    for (uint32_t mark = 2 * VENUE_WORKS_MAX; mark > 0; mark--) {
+        assert_true(okx_is_down());
+        pushed(STATUS_OVER, mark, ms(70));
+    }
+    assert_false(okx_is_down());
+    rig_stop(&rig);
+}
+
 static void a_halted_symbol_is_told_once_for_all_its_streams(void **state)
 {
     (void)state;
@@ -103,6 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maintenance_stands_on_every_stream_of_its_venue_and_on_no_other),
+        cmocka_unit_test(channel_and_page_tell_of_the_same_maintenance_and_either_ends_it),
+        cmocka_unit_test(a_venue_is_down_until_the_last_maintenance_is_over),
         cmocka_unit_test(a_halted_symbol_is_told_once_for_all_its_streams),
         cmocka_unit_test(news_of_what_nobody_watches_says_nothing),
     };

@@ -660,6 +660,7 @@ static void okx_is_pinged_in_text_when_idle_and_condemned_without_an_answer(void
     const uint64_t idle = slot.text_ping_idle_ns;
     const uint64_t heard = START_NS + 5 * NS_PER_S;
     assert_true(slot_speak(&slot, START_NS));
+    assert_true(slot_speak(&slot, START_NS + slot.request_spacing_ns)); /* the status channel */
     const size_t requests = rig->peer.sent_count;
     assert_true(hear(&slot, "{\"event\":\"x\"}", heard));
     assert_true(slot_speak(&slot, heard + idle - 1));
@@ -686,6 +687,29 @@ static void a_goodbye_that_is_not_answered_ends_by_itself_as_ours(void **state)
     assert_int_equal(rig->peer.report.how, LINK_END_LOCAL);
 }
 
+/* It is no stream: it must not pass for the first data of a connection, nor for an answer. */
+static void the_status_channel_is_told_to_judge_and_control_and_is_no_data(void **state)
+{
+    (void)state;
+    struct event copy;
+    struct ingest_slot slot = slot_of(1);
+    assert_true(hear(&slot,
+                     "{\"event\":\"subscribe\",\"arg\":{\"channel\":\"status\"},\"connId\":\"1\"}",
+                     START_NS));
+    assert_true(hear(&slot,
+                     "{\"arg\":{\"channel\":\"status\"},\"data\":[{\"begin\":\"1\","
+                     "\"serviceType\":\"0\",\"state\":\"ongoing\",\"system\":\"unified\"}]}",
+                     START_NS + 1));
+    assert_int_equal(pop().kind, EVENT_VENUE_STATUS);
+    assert_true(rig->to_judge.head == rig->to_judge.tail);
+    assert_int_equal(ring_pop(&rig->to_control, &copy, 1), 1);
+    assert_int_equal(copy.kind, EVENT_VENUE_STATUS);
+    assert_int_equal(copy.note.code, STATUS_UNDER_WAY);
+    assert_int_equal(slot.words->epoch_data, 0);
+    assert_int_equal(slot.words->data, 0);
+    assert_int_equal(slot.acks_seen, 0);
+}
+
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 
 int main(void)
@@ -704,6 +728,7 @@ int main(void)
         RIGGED(an_end_found_after_a_stall_in_the_middle_of_a_pass_comes_after_it),
         RIGGED(a_stall_that_finds_the_ring_full_stops_all_reading),
         RIGGED(a_notice_is_copied_to_control),
+        RIGGED(the_status_channel_is_told_to_judge_and_control_and_is_no_data),
         RIGGED(a_busy_control_loses_a_copy_and_the_loss_is_counted),
         RIGGED(malformed_and_foreign_frames_are_counted_and_tell_the_judge_nothing),
         RIGGED(the_inventory_is_asked_for_after_the_last_answer_and_once),

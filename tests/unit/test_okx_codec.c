@@ -9,10 +9,13 @@
  */
 #include "codec_case.h"
 
-#define OKX  FLATLINE_VENUE_OKX
-#define TIME EVENT_HAS_TIME
-#define ID   EVENT_HAS_ID
-#define PREV EVENT_HAS_PREV
+#include "feeds/okx_status.h"
+
+#define OKX        FLATLINE_VENUE_OKX
+#define TIME       EVENT_HAS_TIME
+#define WORK(mark) ((uint64_t)(mark) << 32 | FLATLINE_VENUE_OKX)
+#define ID         EVENT_HAS_ID
+#define PREV       EVENT_HAS_PREV
 
 static const struct codec_case push_cases[] = {
     {.name = "books snapshot",
@@ -135,9 +138,8 @@ static const struct codec_case push_cases[] = {
      .flags = TIME,
      .data = {.exch_wall_ns = CASE_MS(1597026383085)}},
     {.name = "a channel of everything",
-     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','state':'ongoing','ts':"
-              "'1672823400001'}]}",
-     .stream = "*/status",
+     .frame = "{'arg':{'channel':'announcements'},'data':[{'ts':'1672823400001'}]}",
+     .stream = "*/announcements",
      .flags = TIME,
      .data = {.exch_wall_ns = CASE_MS(1672823400001)}},
     {.name = "orders, before anyone listens for fills",
@@ -193,6 +195,55 @@ static const struct codec_case other_cases[] = {
      .note = {.value = 30, .text = "orders"},
      .frame = "{'event':'channel-conn-count-error','channel':'orders','connCount':'30','connId':'"
               "a4d3ae55'}"},
+    {.name = "maintenance has begun",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_VENUE_STATUS,
+     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739), .text = "WebSocket upgrade"},
+     .frame =
+         "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','end':'1672825980000',"
+         "'env':'1','href':'','maintType':'1','preOpenBegin':'','scheDesc':'','serviceType':'0',"
+         "'state':'ongoing','system':'unified','title':'WebSocket upgrade',"
+         "'ts':'1672823400001'}]}"},
+    {.name = "it is over, and ended when it was not planned to",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_VENUE_STATUS,
+     .note = {.code = STATUS_OVER, .value = WORK(0xcd62739), .text = "WebSocket upgrade"},
+     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','end':'1672826980000',"
+              "'env':'1','serviceType':'0','state':'completed','system':'unified',"
+              "'title':'WebSocket upgrade','ts':'1672826980001'}]}"},
+    {.name = "maintenance is only planned",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_VENUE_STATUS,
+     .note = {.code = STATUS_OVER, .value = WORK(0x279c5f08)},
+     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'5',"
+              "'state':'scheduled','system':'unified'}]}"},
+    {.name = "of two, the one under way speaks",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_VENUE_STATUS,
+     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739)},
+     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'0',"
+              "'state':'ongoing','system':'unified'},{'begin':'1672823400000','serviceType':'5',"
+              "'state':'canceled','system':'unified'},7]}"},
+    {.name = "maintenance of what carries no market data",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_CONTROL,
+     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'99',"
+              "'state':'ongoing','system':'unified'}]}"},
+    {.name = "maintenance of demo trading",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_CONTROL,
+     .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'0',"
+              "'env':'2','state':'ongoing','system':'unified'}]}"},
+    {.name = "the status channel is refused: no stream is",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_CONTROL,
+     .note = {.text = "Wrong URL or channel:status"},
+     .frame = "{'id':'status','event':'error','code':'60018','msg':'Wrong URL or channel:status',"
+              "'connId':'a4d3ae55'}"},
+    {.name = "the status channel is acknowledged: no stream is",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_CONTROL,
+     .frame = "{'id':'status','event':'subscribe','arg':{'channel':'status'},'connId':'a4d3ae55'}"},
     {.name = "pong",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_TEXT_PONG,
@@ -240,6 +291,8 @@ static const struct codec_case broken_cases[] = {
     {.name = "the last element counts, and lacks its time",
      .frame = "{'arg':{'channel':'trades','instId':'X'},'data':[{'tradeId':'1','ts':'1597026383085'"
               "},{'tradeId':'2'}]}"},
+    {.name = "a push of the status channel without data",
+     .frame = "{'arg':{'channel':'status'},'data':{}}"},
     {.name = "ping", .frame = "ping", .is_literal = true},
     {.name = "pong and more", .frame = "pong\n", .is_literal = true},
     {.name = "a comma too many",
@@ -338,6 +391,20 @@ static void an_ack_or_error_of_a_known_stream_names_it(void **state)
     case_codec_close(&fixture);
 }
 
+/* What the page and the channel say is held against each other. */
+static void a_maintenance_has_one_mark_on_the_channel_and_on_the_page(void **state)
+{
+    static const struct okx_work page = {.begin = {"1672823400000", 13},
+                                         .service = {"0", 1},
+                                         .system = {"unified", 7},
+                                         .state = {"ongoing", 7},
+                                         .environment = {"", 0}};
+    (void)state;
+    assert_int_equal(okx_work_mark(&page), 0xcd62739);
+    assert_true(okx_work_concerns(&page));
+    assert_true(okx_work_is_under_way(&page));
+}
+
 static void answers_and_malformed_frames_add_no_name(void **state)
 {
     struct case_codec fixture;
@@ -367,6 +434,7 @@ int main(void)
         cmocka_unit_test(no_beginning_of_a_frame_is_a_frame),
         cmocka_unit_test(mutated_frames_are_survived),
         cmocka_unit_test(an_ack_or_error_of_a_known_stream_names_it),
+        cmocka_unit_test(a_maintenance_has_one_mark_on_the_channel_and_on_the_page),
         cmocka_unit_test(answers_and_malformed_frames_add_no_name),
     };
     return cmocka_run_group_tests(tests, tables_fill, NULL);

@@ -164,6 +164,29 @@ static void a_line_holds_no_more_streams_than_the_venue_allows(void **state)
     assert_int_equal(streams, 600);
 }
 
+/* 241 streams: the channel takes a place on the first line, and none on the second. */
+static void one_line_of_okx_listens_to_its_status_channel(void **state)
+{
+    (void)state;
+    static const char OKX[] = "okx/\0-USDT/bbo-tbt";
+    const uint32_t most = venue_facts(FLATLINE_VENUE_OKX)->streams_per_connection_max;
+    char *text = many_streams(OKX);
+    plan_of(text);
+    free(text);
+    assert_int_equal(plan->lines[0].stream_count, most - 1);
+    assert_int_equal(plan->lines[1].stream_count, most);
+    for (uint32_t i = 0; i < plan->line_count; i++) {
+        const struct plan_line *line = &plan->lines[i];
+        assert_int_equal(occurrences(line, "\"status\""), i == 0 ? 2 : 0); /* its id, its channel */
+        assert_int_equal(line->ack_count, line->stream_count);
+    }
+    /* behind all streams, in a request of its own: its refusal is none of theirs */
+    const struct plan_line *first = &plan->lines[0];
+    assert_string_equal(
+        first->requests[first->request_count - 1],
+        "{\"id\":\"status\",\"op\":\"subscribe\",\"args\":[{\"channel\":\"status\"}]}");
+}
+
 static void binance_answers_once_a_request_and_is_asked_for_its_inventory(void **state)
 {
     (void)state;
@@ -222,6 +245,7 @@ int main(void)
                                   close_both),
         cmocka_unit_test_teardown(slots_of_a_line_are_named_a_and_b, close_both),
         cmocka_unit_test_teardown(a_line_holds_no_more_streams_than_the_venue_allows, close_both),
+        cmocka_unit_test_teardown(one_line_of_okx_listens_to_its_status_channel, close_both),
         cmocka_unit_test_teardown(binance_answers_once_a_request_and_is_asked_for_its_inventory,
                                   close_both),
         cmocka_unit_test_teardown(a_private_line_subscribes_to_nothing, close_both),

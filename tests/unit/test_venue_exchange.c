@@ -140,6 +140,27 @@ static void okx_acknowledges_each_arg_then_pushes_at_once(void **state)
     assert_non_null(strstr(told(okx), "\"code\":\"60019\""));
 }
 
+static void
+okx_pushes_its_maintenance_when_it_begins_and_ends_and_to_whoever_subscribes(void **state)
+{
+    static const char subscribe[] =
+        "{\"id\":\"status\",\"op\":\"subscribe\",\"args\":[{\"channel\":\"status\"}]}";
+    struct lab *lab = *state;
+    struct connection *first = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    struct connection *second = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    ask(first, subscribe);
+    assert_non_null(strstr(told(first), "\"event\":\"subscribe\""));
+    assert_non_null(strstr(told(first), "\"state\":\"completed\"")); /* a day old */
+    assert_does(lab, "maintenance okx");
+    assert_non_null(strstr(told(first), "\"state\":\"ongoing\""));
+    ask(second, subscribe);
+    assert_non_null(strstr(told(second), "\"event\":\"subscribe\""));
+    assert_non_null(strstr(told(second), "\"state\":\"ongoing\""));
+    assert_does(lab, "clear");
+    assert_non_null(strstr(told(first), "\"state\":\"completed\""));
+    assert_non_null(strstr(told(second), "\"state\":\"completed\""));
+}
+
 static void an_okx_request_above_64_kib_is_1009(void **state)
 {
     struct connection *okx = open_at(*state, VENUE_OKX, "/ws/v5/public", "");
@@ -356,6 +377,7 @@ int main(void)
         LAB_TEST(a_stream_is_acknowledged_on_any_route_and_served_on_its_own),
         LAB_TEST(a_bogus_symbol_is_accepted_by_binance_and_refused_by_okx),
         LAB_TEST(okx_acknowledges_each_arg_then_pushes_at_once),
+        LAB_TEST(okx_pushes_its_maintenance_when_it_begins_and_ends_and_to_whoever_subscribes),
         LAB_TEST(an_okx_request_above_64_kib_is_1009),
         LAB_TEST(okx_closes_what_neither_speaks_nor_is_spoken_to),
         LAB_TEST(binance_pings_and_misses_the_pong),
