@@ -190,8 +190,11 @@ struct stream_view {
     uint64_t open_faults;   /* 1 << kind */
     uint64_t rest_seen_ns;  /* when REST last told of its book; 0 = was not asked */
     uint64_t rest_moved_ns; /* and when it last told of a change */
-    uint32_t legs;          /* meant to be up */
-    uint32_t legs_up;       /* one more while a successor takes over */
+    uint64_t book_debt;     /* enum flatline_debt */
+    uint64_t book_debt_waits;
+    uint64_t book_allowance_ns;
+    uint32_t legs;    /* meant to be up */
+    uint32_t legs_up; /* one more while a successor takes over */
     bool ever_leased;
     /* account streams: no event yet on this socket; the lease rests on key and pong alone */
     bool unproven;

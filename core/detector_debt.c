@@ -8,6 +8,7 @@
  * what a leg is allowed, and where it has delivered nothing at all lately, a leg is judged after its
  * next frame.
  */
+#include "core/detector_check.h"
 #include "core/detector_state.h"
 
 #define TWIN_TIME_NS  (100 * NS_PER_MS) /* times of one event may differ so much between twins */
@@ -51,6 +52,10 @@ void debt_stream_added(struct detector *detector, struct stream *stream)
         detector->books[at] = (struct book){.key = stream->traits.book, .first_side = SIDE_NONE};
     }
     stream->book = at;
+    stream->view.book_debt =
+        stream->traits.owes != OWES_NOTHING ? FLATLINE_DEBT_ON : FLATLINE_DEBT_NONE;
+    stream->view.book_allowance_ns = stream->traits.owes_after_ns;
+    check_stream_added(stream);
 }
 
 static uint32_t side_of(struct detector *detector, uint32_t book, uint32_t connection)
@@ -81,6 +86,10 @@ void debt_leg_added(struct detector *detector, struct leg *leg)
     }
     if (stream->book != BOOK_NONE) {
         leg->side = side_of(detector, stream->book, leg->connection);
+        leg->shows_ids = stream->traits.owes != OWES_NOTHING;
+        leg->is_checked = stream->id_check.state != FLATLINE_DEBT_NONE;
+        leg->owes = (uint8_t)(stream->id_check.state == FLATLINE_DEBT_OFF ? OWES_NOTHING
+                                                                          : stream->traits.owes);
         struct side *side = &detector->sides[leg->side];
         leg->next_of_side = side->first_leg;
         side->first_leg = leg_index(detector, leg);
@@ -150,8 +159,7 @@ overdue_end(struct detector *detector, struct leg *leg, struct debt *debt, uint6
     }
 }
 
-static void
-debt_end(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64_t at_ns)
+void debt_end(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64_t at_ns)
 {
     struct debt *debt = &leg->debts[kind];
     if (debt->since_ns != 0) {
@@ -198,7 +206,7 @@ static void debt_progress(struct detector *detector,
 
 /* Increments tell what stands at the levels they set, as of their id: better than the best shown
  * before that id, or another size there, and the best has changed since. */
-static bool best_has_changed(const struct best *best, const struct event_data *sets)
+bool best_has_changed(const struct best *best, const struct event_data *sets)
 {
     const bool bid_known = sets->bid_size != 0 && best->bid_size != 0;
     const bool ask_known = sets->ask_size != 0 && best->ask_size != 0;
@@ -212,12 +220,15 @@ static bool best_has_changed(const struct best *best, const struct event_data *s
 static void leg_hears(struct detector *detector, struct leg *leg, const struct arrival *a)
 {
     const uint64_t key = a->leg->sequence.newest;
+    if (UNLIKELY(leg->is_checked)) {
+        check_hears(detector, leg, a);
+    }
     if (leg->debts[DEBT_BOOK].since_ns != 0 || leg->first_ns == 0 || key <= leg->sequence.newest) {
         return;
     }
-    const enum stream_owes owes = detector->streams[leg->stream].traits.owes;
-    if (owes == OWES_ID || (owes == OWES_BEST && (a->event->flags & EVENT_SETS_LEVEL) != 0 &&
-                            best_has_changed(&leg->best, &a->event->data))) {
+    if (leg->owes == OWES_ID ||
+        (leg->owes == OWES_BEST && (a->event->flags & EVENT_SETS_LEVEL) != 0 &&
+         best_has_changed(&leg->best, &a->event->data))) {
         debt_open(detector, leg, DEBT_BOOK, key, a->recv_ns);
     }
 }
@@ -243,6 +254,9 @@ static void book_show(struct detector *detector, const struct arrival *a)
     struct side *side = &detector->sides[own->side];
     const uint64_t key = own->sequence.newest;
     (void)frontier_show(&side->frontier, key, a->recv_ns);
+    if (UNLIKELY(own->is_checked)) {
+        check_shows(detector, a);
+    }
     if (a->stream->traits.owes == OWES_BEST) {
         const struct event_data *data = &a->event->data;
         own->best = (struct best){data->bid_e8, data->ask_e8, data->bid_size, data->ask_size};
@@ -373,12 +387,14 @@ void debt_apply(struct detector *detector, const struct arrival *a)
         carrier_speaks(detector, carrier, a->recv_ns);
     }
     if (shows_key(a)) {
-        if (a->leg->side != SIDE_NONE) {
+        if (a->leg->shows_ids) {
             book_show(detector, a);
         }
         if (a->stream->twin != TWIN_NONE) {
             twin_show(detector, a);
         }
+    } else if (UNLIKELY(a->leg->is_checked) && a->verdict == SEQUENCE_REGRESSED) {
+        check_restart(detector, a->stream->book, a->recv_ns);
     }
     if (UNLIKELY(carrier->debts_waiting > 0)) {
         debts_wake(detector, a, before_ns);
@@ -408,12 +424,14 @@ void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         struct leg *leg = &detector->legs[at];
-        const struct stream *stream = &detector->streams[leg->stream];
+        struct stream *stream = &detector->streams[leg->stream];
         debt_end(detector, leg, DEBT_BOOK, at_ns);
         debt_end(detector, leg, DEBT_TWIN, at_ns);
         fault_clear(detector, &leg->faults[LEG_MUTE], at_ns); /* by REST: no debt of its own */
         leg->first_ns = 0;
+        leg->untold_ns = 0;
         leg->best = (struct best){0};
+        check_revive(detector, stream);
         if (leg->side != SIDE_NONE) {
             frontier_restart(&detector->sides[leg->side].frontier);
         }
@@ -445,6 +463,9 @@ void debt_ids_restart(struct detector *detector, struct stream *stream, uint64_t
         for (uint32_t i = side->first_leg; i != LEG_NONE; i = detector->legs[i].next_of_side) {
             debt_end(detector, &detector->legs[i], DEBT_BOOK, at_ns);
         }
+    }
+    if (stream->book != BOOK_NONE) {
+        check_restart(detector, stream->book, at_ns);
     }
 }
 

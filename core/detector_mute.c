@@ -3,6 +3,7 @@
  * detector_mute.c - what is owed is overdue: whether the leg is mute, or all of its connection, or
  * whether its connection's next frame must decide. Rules: docs/DETECTOR.md, "Debt".
  */
+#include "core/detector_check.h"
 #include "core/detector_state.h"
 
 #include <stdio.h>
@@ -176,7 +177,9 @@ debt_judge(struct detector *detector, struct leg *leg, enum debt_kind kind, uint
         carrier->debts_waiting++;
     } else {
         debt_due_set(detector, leg, kind, DEADLINE_NEVER);
-        leg_mute(detector, leg, kind, at_ns);
+        if (!leg->is_checked || check_tells(detector, leg, at_ns)) {
+            leg_mute(detector, leg, kind, at_ns);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
  *     detector_link.c   connections: up, down, acknowledgements, notices
  *     detector_start.c  first data that does not come
  *     detector_debt.c   updates that another channel or the twin has shown: who owes what
+ *     detector_check.c  whether channels of a book count in the same ids, where that is not known
  *     detector_mute.c   what is owed is overdue: whose fault
  *     detector_stall.c  our own stalls
  *     detector_silence.c  silence too long for its stream, by what was learned or by a fixed limit
@@ -39,6 +40,7 @@
 #include "core/due_id.h"
 #include "core/envelope.h"
 #include "core/first_seen.h"
+#include "core/id_check.h"
 #include "core/key_lease.h"
 #include "core/lag_split.h"
 #include "core/lagging.h"
@@ -131,6 +133,10 @@ struct leg {
     uint64_t behind_ns;       /* ... and the last of them */
     uint64_t first_ns;        /* first data of this life; 0 = none yet */
     uint32_t side;            /* of its book; SIDE_NONE */
+    uint8_t owes;             /* enum stream_owes: what is asked of it now */
+    bool shows_ids;           /* that others of its book may owe */
+    bool is_checked;          /* what it owes has to be borne out */
+    uint64_t untold_ns; /* it was found silent under check, owing since then; 0 = it was not */
     uint32_t next_of_side;
     struct best best; /* as it last showed it, where it owes every change of it */
     struct debt debts[DEBTS];
@@ -217,7 +223,8 @@ struct stream {
     bool has_newest;
     uint32_t generation;
     uint32_t first_leg;
-    uint32_t book;            /* BOOK_NONE */
+    uint32_t book; /* BOOK_NONE */
+    struct id_check id_check;
     uint32_t twin;            /* its frontier, once it has two legs; TWIN_NONE */
     uint64_t held;            /* kinds that keep it closed until their reopen condition */
     uint64_t closed_since_ns; /* lapsed or revoked since; 0 = open, or never was */
@@ -439,6 +446,8 @@ void debt_due_set(struct detector *detector,
                   enum debt_kind kind,
                   uint64_t due_ns);
 void debt_wait_end(struct detector *detector, const struct leg *leg, struct debt *debt);
+void debt_end(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64_t at_ns);
+bool best_has_changed(const struct best *best, const struct event_data *sets);
 bool leg_has_twin(const struct detector *detector, const struct leg *leg);
 
 /* detector_mute.c */

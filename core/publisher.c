@@ -80,6 +80,9 @@ void publisher_detail(struct publisher *publisher, uint32_t stream, const struct
         .silence_provable_ns = view->silence_provable_ns,
         .rest_seen_mono_ns = view->rest_seen_ns,
         .rest_moved_mono_ns = view->rest_moved_ns,
+        .book_debt = view->book_debt,
+        .book_debt_waits = view->book_debt_waits,
+        .book_allowance_ns = view->book_allowance_ns,
     };
     slot_write((uint64_t *)&publisher->details[stream], (const uint64_t *)&detail, DETAIL_WORDS);
 }

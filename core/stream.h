@@ -56,6 +56,8 @@ struct stream_traits {
     uint64_t book; /* streams with the same one show the same book; 0: none. Their ids are
                        one row where something is owed */
     enum stream_owes owes;
+    /* the venue does not say that its channels' ids agree: checked before anything is owed */
+    bool owes_unconfirmed;
     uint64_t owes_after_ns; /* how long it may take to show what it owes */
 
     uint64_t stale_after_ns;

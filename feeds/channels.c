@@ -437,18 +437,33 @@ static uint64_t depth_allowance_ns(enum flatline_venue venue, struct span channe
     return 0;
 }
 
+/* OKX docs: books every 100 ms, bbo-tbt and the other two every 10. books-elp and books-rpi hold other
+ * orders: they are of the book, and owe it nothing. */
+static void okx_owes(enum channel_kind kind, struct span channel, struct stream_traits *traits)
+{
+    const bool is_slow = span_equals(channel, "books");
+    if (kind != CHANNEL_BBO && traits->chain != CHAIN_OKX) {
+        return;
+    }
+    traits->owes = kind == CHANNEL_BBO ? OWES_BEST : OWES_ID;
+    traits->owes_after_ns = (is_slow ? 150 : 60) * NS_PER_MS;
+    traits->owes_unconfirmed = true;
+}
+
 /* Binance: bookTicker and the increments of depth count in one order book's ids (docs: both "order
  * book updateId"; borne out by the recordings). bookTicker skips ids, but shows each change of the
  * best level before depth does, and on USD-M 17.3 ms after it at most. Whether OKX's seqIds agree
- * across channels is not confirmed, so nothing is owed there. */
+ * across channels is not confirmed, so that is checked first; allowed is a channel's period and
+ * 50 ms. */
 static void book_traits(enum flatline_venue venue,
                         struct span symbol,
                         struct span channel,
                         struct stream_traits *traits)
 {
     const enum channel_kind kind = channel_kind(venue, channel);
-    if (venue == FLATLINE_VENUE_OKX) { /* of one book, but nothing is owed */
+    if (venue == FLATLINE_VENUE_OKX) {
         traits->book = kind == CHANNEL_BBO || kind == CHANNEL_DEPTH ? book_of(venue, symbol) : 0;
+        okx_owes(kind, channel, traits);
     } else if (kind == CHANNEL_BBO) {
         traits->book = book_of(venue, symbol);
         traits->owes = OWES_BEST;

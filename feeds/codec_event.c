@@ -125,6 +125,12 @@ static struct level row_at(struct span rows, size_t at)
     return level_read(&scan);
 }
 
+uint32_t first_size_mark(const struct json_value *rows)
+{
+    const struct json_value row = json_first_element(rows);
+    return row.kind == JSON_KIND_ARRAY ? row_at(row.text, 0).size : 0;
+}
+
 /* From the last row towards the first. */
 static struct level set_level_backward(struct span rows, size_t at)
 {

@@ -40,6 +40,9 @@ void draft_set_levels(struct draft *draft,
 /** Mark of a size: equal sizes have equal marks; 0: none, zero, or out of range. */
 uint32_t size_mark(const struct json_value *size);
 
+/** The same of the first row of a side; 0 where there is none. */
+uint32_t first_size_mark(const struct json_value *rows);
+
 /** Sets EVENT_EMPTY if both sides are there and have no rows. */
 void draft_empty(struct draft *draft, const struct json_value *bids, const struct json_value *asks);
 

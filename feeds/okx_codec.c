@@ -175,26 +175,35 @@ static bool sequence_take(const struct json_fields *last, struct draft *draft)
            (previous->kind == JSON_KIND_ABSENT || draft_prev(draft, previous));
 }
 
-/* A snapshot says so and has prevSeqId -1. An update's rows are changes anywhere in the book: no
- * best prices in them. */
-static bool increments_take(const struct frame *frame, struct draft *draft)
+/* A snapshot says so and has prevSeqId -1. An update's rows are changes anywhere in the book: of these
+ * the best level that each side sets. */
+static bool
+increments_take(const struct codec *codec, const struct frame *frame, struct draft *draft)
 {
     char buffer[JSON_TEXT_BYTES_MAX];
     const struct span action = json_text(json_field(&frame->outer, FIELD_ACTION), buffer);
 
-    draft_empty(draft, json_field(&frame->last, FIELD_BIDS), json_field(&frame->last, FIELD_ASKS));
+    const struct json_value *bids = json_field(&frame->last, FIELD_BIDS);
+    const struct json_value *asks = json_field(&frame->last, FIELD_ASKS);
+
+    draft_empty(draft, bids, asks);
     if (!sequence_take(&frame->last, draft)) {
         return false;
     }
     const bool is_anchor = (draft->flags & EVENT_HAS_PREV) != 0 && draft->data.prev_id == -1;
     if (span_equals(action, "snapshot") || is_anchor) {
         draft->flags |= EVENT_SNAPSHOT;
+    } else if (!codec->skips_levels) {
+        draft_set_levels(draft, bids, asks);
     }
     return true;
 }
 
 /* Exchange time is `ts` of the element. Candles begin with the bar's opening: no time at all. */
-static bool push_take(enum channel_kind kind, const struct frame *frame, struct draft *draft)
+static bool push_take(const struct codec *codec,
+                      enum channel_kind kind,
+                      const struct frame *frame,
+                      struct draft *draft)
 {
     const struct json_fields *last = &frame->last;
     const bool is_timed = draft_time(draft, json_field(last, FIELD_TIME));
@@ -203,9 +212,13 @@ static bool push_take(enum channel_kind kind, const struct frame *frame, struct 
 
     switch (kind) {
     case CHANNEL_DEPTH:
-        return is_timed && increments_take(frame, draft);
-    case CHANNEL_PARTIAL:
+        return is_timed && increments_take(codec, frame, draft);
     case CHANNEL_BBO:
+    case CHANNEL_PARTIAL:
+        if (kind == CHANNEL_BBO && !codec->skips_levels) {
+            draft->data.bid_size = first_size_mark(bids);
+            draft->data.ask_size = first_size_mark(asks);
+        }
         draft_levels(draft, bids, asks);
         draft_empty(draft, bids, asks);
         return is_timed && sequence_take(last, draft);
@@ -241,7 +254,7 @@ static enum codec_verdict push_decode(const struct codec *codec,
     }
     const enum channel_kind kind = channel_kind(FLATLINE_VENUE_OKX, name.channel);
     const bool has_data = json_field(&frame->outer, FIELD_DATA)->kind == JSON_KIND_ARRAY;
-    if (!has_data || !push_take(kind, frame, &draft)) {
+    if (!has_data || !push_take(codec, kind, frame, &draft)) {
         return CODEC_MALFORMED;
     }
     if (kind == CHANNEL_OTHER &&

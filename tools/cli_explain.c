@@ -155,6 +155,38 @@ static void say_provable(const struct subject *subject)
     (void)printf("  A silence of it is proven SILENT from %s on.\n", limit);
 }
 
+#define DEBT_NAME(number, name, text) [number] = #name,
+
+static const char *debt_name(uint64_t debt)
+{
+    static const char *const names[] = {FLATLINE_DEBTS(DEBT_NAME)};
+    return debt < sizeof(names) / sizeof(names[0]) ? names[debt] : "?";
+}
+
+/* What other channels of its book can prove. */
+static void say_debt(const struct subject *subject)
+{
+    const struct flatline_detail *detail = &subject->snapshot.detail;
+    char allowance[CLI_TEXT_BYTES];
+    if (!subject->has_detail || detail->book_debt == FLATLINE_DEBT_NONE) {
+        return;
+    }
+    cli_span_text((int64_t)detail->book_allowance_ns, allowance);
+    if (detail->book_debt == FLATLINE_DEBT_ON) {
+        (void)printf("  It owes what the other channels of its book show, within %s.\n", allowance);
+    } else if (detail->book_debt == FLATLINE_DEBT_CHECKING) {
+        (void)printf(
+            "  It owes nothing to the other channels of its book yet: whether their ids agree "
+            "is being checked,\n    %" PRIu64 " waits met so far.\n",
+            detail->book_debt_waits);
+    } else {
+        (void)printf(
+            "  It owes nothing to the other channels of its book: their ids do not agree with "
+            "its own, or it takes\n    longer than %s. A new connection tries again.\n",
+            allowance);
+    }
+}
+
 static void say_fault(const struct subject *subject, const struct flatline_fault *fault)
 {
     char sentence[EXPLAIN_TEXT_BYTES];
@@ -263,6 +295,7 @@ static void say_all(const struct subject *subject)
     say_data(subject);
     say_habits(subject);
     say_provable(subject);
+    say_debt(subject);
     say_rest(subject);
     if (say_faults(subject) == 0) {
         say_nothing_proven(subject);
@@ -295,6 +328,10 @@ static json_t *json_subject(const struct subject *subject)
         "age_ns",
         cli_json_span(subject->snapshot.detail.last_recv_mono_ns, subject->now_ns));
     cli_json_word(object, "silence_provable_ns", subject->snapshot.detail.silence_provable_ns);
+    (void)json_object_set_new(
+        object, "book_debt", json_string(debt_name(subject->snapshot.detail.book_debt)));
+    cli_json_word(object, "book_debt_waits", subject->snapshot.detail.book_debt_waits);
+    cli_json_word(object, "book_allowance_ns", subject->snapshot.detail.book_allowance_ns);
     json_t *findings = json_array();
     for (int i = 0; i < subject->fault_count; i++) {
         if (concerns(subject, &subject->faults[i])) {

@@ -61,6 +61,7 @@ struct fault_row {
 #define CLASS_ROW(number, name, text)                   {"flatline_class", number, #name, text},
 #define WHY_ROW(number, name, text)                     {"flatline_why", number, #name, text},
 #define SCOPE_ROW(number, name, text)                   {"flatline_scope", number, #name, text},
+#define DEBT_ROW(number, name, text)                    {"flatline_debt", number, #name, text},
 #define EVENT_ROW(number, name, text)                   {"flatline_event_type", number, #name, text},
 #define ADVICE_ROW(number, name, text)                  {"flatline_advice_kind", number, #name, text},
 #define TARGET_ROW(number, name, text)                  {"flatline_target", number, #name, text},
@@ -73,8 +74,8 @@ static const struct section_row sections[] = {FLATLINE_SECTIONS(SECTION_ROW)};
 static const struct fault_row faults[] = {FLATLINE_FAULTS(FAULT_ROW)};
 static const struct enum_row enums[] = {
     FLATLINE_STATES(STATE_ROW) FLATLINE_VENUES(VENUE_ROW) FLATLINE_CLASSES(CLASS_ROW)
-        FLATLINE_WHYS(WHY_ROW) FLATLINE_SCOPES(SCOPE_ROW) FLATLINE_EVENTS(EVENT_ROW)
-            FLATLINE_ADVICES(ADVICE_ROW) FLATLINE_TARGETS(TARGET_ROW)
+        FLATLINE_WHYS(WHY_ROW) FLATLINE_SCOPES(SCOPE_ROW) FLATLINE_DEBTS(DEBT_ROW)
+            FLATLINE_EVENTS(EVENT_ROW) FLATLINE_ADVICES(ADVICE_ROW) FLATLINE_TARGETS(TARGET_ROW)
                 FLATLINE_CONNECTION_STATES(CONNECTION_ROW) FLATLINE_ERRORS(ERROR_ROW)};
 
 static bool starts_list(size_t i)

@@ -299,7 +299,8 @@ static void depth_send(struct market *market, struct tape *tape, struct book *bo
         event.flags |= EVENT_HAS_PREV | EVENT_HAS_TIME;
         event.data.prev_id = (int64_t)book->shown_id;
     }
-    if (book->venue != FLATLINE_VENUE_OKX && book->best_moved) {
+    const bool is_snapshot = book->venue == FLATLINE_VENUE_OKX && book->snapshot_due;
+    if (!is_snapshot && book->best_moved) {
         event.flags |= EVENT_SETS_LEVEL;
         event.data.bid_e8 = book->bid_e8;
         event.data.ask_e8 = book->ask_e8;
@@ -307,7 +308,7 @@ static void depth_send(struct market *market, struct tape *tape, struct book *bo
         event.data.ask_size = book->ask_size;
     }
     book->best_moved = false;
-    if (book->venue == FLATLINE_VENUE_OKX && book->snapshot_due) {
+    if (is_snapshot) {
         event.flags |= EVENT_SNAPSHOT;
         event.data.prev_id = -1;
     } else if (book->venue == FLATLINE_VENUE_OKX && book->id == book->shown_id) {

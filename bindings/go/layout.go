@@ -8,7 +8,7 @@ const (
 	layoutMagic      = 0x454e494c54414c46
 	layoutMajor      = 1
 	layoutMinor      = 0
-	layoutHash       = 0x09f6798fa5806a97
+	layoutHash       = 0x4eed9378197a34fb
 	defaultDirectory = "/dev/shm"
 	defaultName      = "flatline"
 	nameBytes        = 64
@@ -382,9 +382,12 @@ type Detail struct {
 	SilenceProvableNs uint64
 	RestSeenMonoNs    uint64
 	RestMovedMonoNs   uint64
+	BookDebt          uint64
+	BookDebtWaits     uint64
+	BookAllowanceNs   uint64
 }
 
-const detailWords = 24
+const detailWords = 27
 
 func detailOf(w *[detailWords]uint64) Detail {
 	return Detail{
@@ -412,5 +415,8 @@ func detailOf(w *[detailWords]uint64) Detail {
 		SilenceProvableNs: w[21],
 		RestSeenMonoNs:    w[22],
 		RestMovedMonoNs:   w[23],
+		BookDebt:          w[24],
+		BookDebtWaits:     w[25],
+		BookAllowanceNs:   w[26],
 	}
 }

@@ -61,7 +61,7 @@ class _Meant(enum.IntEnum):
 MAGIC = 0x454e494c54414c46
 MAJOR = 1
 MINOR = 0
-LAYOUT_HASH = 0x09f6798fa5806a97
+LAYOUT_HASH = 0x4eed9378197a34fb
 DEFAULT_DIRECTORY = "/dev/shm"
 DEFAULT_NAME = "flatline"
 _NAME_BYTES = 64
@@ -277,6 +277,9 @@ _DETAIL_FIELDS = (
     "silence_provable_ns",
     "rest_seen_mono_ns",
     "rest_moved_mono_ns",
+    "book_debt",
+    "book_debt_waits",
+    "book_allowance_ns",
 )
 _DETAIL_SIGNED = (3, 5, 6)
 

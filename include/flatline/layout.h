@@ -108,6 +108,13 @@
     E(6, CHANNEL, "channel")     /* all streams of one channel on one connection */                 \
     E(7, UNKNOWN, "unknown")     /* of blame only: undecided, and said so */
 
+/* Does a stream owe what the other channels of its book have shown? */
+#define FLATLINE_DEBTS(E)                                                                           \
+    E(0, NONE, "nothing is owed across channels")                                                   \
+    E(1, ON, "what its book's other channels have shown is owed")                                   \
+    E(2, CHECKING, "not yet: whether their ids agree with its own is being checked")                \
+    E(3, OFF, "not: their ids do not agree with its own, or it takes too long")
+
 /* Record types of the event ring. */
 #define FLATLINE_EVENTS(E)                                                                          \
     E(0, NONE, "none")                                                                              \
@@ -183,6 +190,7 @@
 #define FLATLINE_ENUM_CLASS(number, name, text) FLATLINE_CLASS_##name = number,
 #define FLATLINE_ENUM_WHY(number, name, text) FLATLINE_WHY_##name = number,
 #define FLATLINE_ENUM_SCOPE(number, name, text) FLATLINE_SCOPE_##name = number,
+#define FLATLINE_ENUM_DEBT(number, name, text) FLATLINE_DEBT_##name = number,
 #define FLATLINE_ENUM_EVENT(number, name, text) FLATLINE_EVENT_##name = number,
 #define FLATLINE_ENUM_CONNECTION(number, name, text) FLATLINE_CONNECTION_##name = number,
 #define FLATLINE_ENUM_ADVICE(number, name, text) FLATLINE_ADVICE_##name = number,
@@ -194,6 +202,7 @@ enum flatline_venue { FLATLINE_VENUES(FLATLINE_ENUM_VENUE) };
 enum flatline_class { FLATLINE_CLASSES(FLATLINE_ENUM_CLASS) };
 enum flatline_why { FLATLINE_WHYS(FLATLINE_ENUM_WHY) };
 enum flatline_scope { FLATLINE_SCOPES(FLATLINE_ENUM_SCOPE) };
+enum flatline_debt { FLATLINE_DEBTS(FLATLINE_ENUM_DEBT) };
 enum flatline_event_type { FLATLINE_EVENTS(FLATLINE_ENUM_EVENT) };
 enum flatline_connection_state { FLATLINE_CONNECTION_STATES(FLATLINE_ENUM_CONNECTION) };
 enum flatline_advice_kind { FLATLINE_ADVICES(FLATLINE_ENUM_ADVICE) };
@@ -346,7 +355,10 @@ struct flatline_detail {
     uint64_t silence_provable_ns;
     uint64_t rest_seen_mono_ns;
     uint64_t rest_moved_mono_ns;
-    uint8_t reserved[64];
+    uint64_t book_debt;
+    uint64_t book_debt_waits;
+    uint64_t book_allowance_ns;
+    uint8_t reserved[40];
 };
 #define FLATLINE_DETAIL_FIELDS(F)                                                                   \
     F(flatline_detail, sequence, 0, 8, "sequence", "odd while being written")                       \
@@ -372,7 +384,10 @@ struct flatline_detail {
     F(flatline_detail, unproven, 160, 8, "flag", "1: an account stream that has not shown an event on this socket") \
     F(flatline_detail, silence_provable_ns, 168, 8, "ns", "a silence this long would be SILENT now; 0 = not provable, or not yet") \
     F(flatline_detail, rest_seen_mono_ns, 176, 8, "ns CLOCK_MONOTONIC", "when REST last told of its book; 0 = was not asked") \
-    F(flatline_detail, rest_moved_mono_ns, 184, 8, "ns CLOCK_MONOTONIC", "and when that last differed from the answer before")
+    F(flatline_detail, rest_moved_mono_ns, 184, 8, "ns CLOCK_MONOTONIC", "and when that last differed from the answer before") \
+    F(flatline_detail, book_debt, 192, 8, "enum flatline_debt", "does it owe what the other channels of its book show") \
+    F(flatline_detail, book_debt_waits, 200, 8, "count", "waits that the check of its ids has seen met") \
+    F(flatline_detail, book_allowance_ns, 208, 8, "ns", "how long it may take to show what they have; 0 = owes nothing")
 
 /* One connection. Name fixed; words single-writer. */
 struct flatline_connection {

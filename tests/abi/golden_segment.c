@@ -58,7 +58,10 @@ static void publish(struct publisher *publisher)
                                       .open_faults = 1ULL << FLATLINE_FAULT_GAP,
                                       .silence_provable_ns = 8 * NS_PER_S,
                                       .rest_seen_ns = 20 * NS_PER_S,
-                                      .rest_moved_ns = 19 * NS_PER_S};
+                                      .rest_moved_ns = 19 * NS_PER_S,
+                                      .book_debt = FLATLINE_DEBT_ON,
+                                      .book_debt_waits = 21,
+                                      .book_allowance_ns = 150 * NS_PER_MS};
     const struct stream_view revoked = {
         .revoked_by = FLATLINE_FAULT_DOWN, .lost_count = 2, .legs = 1};
     const struct finding gap = {.kind = FINDING_FAULT,

@@ -5,6 +5,7 @@
  * "ok". Leaves without a word at the end of input (a dead writer), in order on "stop".
  *
  *   lease STREAM MS        lease until MS from now (negative: lapsed already)
+ *   debt STREAM STATE WAITS  lives for a second; whether it owes what others show, waits met in the check
  *   quiet STREAM MS LIMIT  lapsed a second ago, quiet until MS from now; SILENT from LIMIT ms on
  *   revoke STREAM KIND     lease to 0, by the fault kind's number
  *   beat MS                alive until MS from now; not renewed by itself
@@ -70,6 +71,16 @@ static void quiet(struct publisher *publisher, uint32_t stream, int64_t ms, uint
     struct stream_view view = leased(stream, -1000);
     view.quiet_until_ns = from_now(ms);
     view.silence_provable_ns = limit_ms * NS_PER_MS;
+    publisher_detail(publisher, stream, &view);
+    publisher_lease(publisher, stream, &view);
+}
+
+static void debt(struct publisher *publisher, uint32_t stream, uint64_t state, uint64_t waits)
+{
+    struct stream_view view = leased(stream, 1000);
+    view.book_debt = state;
+    view.book_debt_waits = waits;
+    view.book_allowance_ns = 150 * NS_PER_MS;
     publisher_detail(publisher, stream, &view);
     publisher_lease(publisher, stream, &view);
 }
@@ -160,6 +171,9 @@ static bool obey(struct publisher *publisher, const char *line)
     } else if (sscanf(line, "quiet %" SCNu32 " %" SCNd64 " %" SCNu64, &stream, &ms, &id) == 3 &&
                stream < ARRAY_COUNT(cast_streams)) {
         quiet(publisher, stream, ms, id);
+    } else if (sscanf(line, "debt %" SCNu32 " %" SCNu64 " %" SCNu64, &stream, &kind, &id) == 3 &&
+               stream < ARRAY_COUNT(cast_streams)) {
+        debt(publisher, stream, kind, id);
     } else if (sscanf(line, "revoke %" SCNu32 " %" SCNu64, &stream, &kind) == 2 &&
                stream < ARRAY_COUNT(cast_streams)) {
         revoke(publisher, stream, kind);

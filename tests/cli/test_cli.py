@@ -400,6 +400,17 @@ class Lists(Reader):
         self.assertIn("did you mean '" + BOOK, complaint)
         self.assertEqual(self.run_flatline("explain")[0], 0)
 
+    def test_explain_says_whether_other_channels_prove_anything(self):
+        puppet = self.puppet()
+        puppet.live()
+        puppet.do("debt 0 1 0", "debt 1 2 12", "debt 2 3 12")
+        self.assertIn("It owes what the other channels of its book show, within 150.0 ms", self.run_flatline("explain", BOOK)[1])
+        self.assertIn("is being checked,\n    12 waits met so far", self.run_flatline("explain", OKX)[1])
+        self.assertIn("their ids do not agree with its own, or it takes", self.run_flatline("explain", TRADES)[1])
+        told = self.json_of("explain", BOOK, OKX, TRADES)[1]
+        self.assertEqual([(t["book_debt"], t["book_debt_waits"], t["book_allowance_ns"]) for t in told],
+                         [("ON", 0, 150_000_000), ("CHECKING", 12, 150_000_000), ("OFF", 12, 150_000_000)])
+
     def test_explain_says_what_silence_proves_and_tells_quiet_from_suspect(self):
         puppet = self.puppet()
         puppet.live()

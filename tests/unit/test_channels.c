@@ -448,8 +448,33 @@ static void only_increments_and_the_best_of_one_instrument_share_a_book(void **s
     assert_int_equal(traits_of(FLATLINE_VENUE_BINANCE_USDM, "*", "bookTicker").book, 0);
     const uint64_t okx = traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").book;
     assert_true(okx != 0 && okx == traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "bbo-tbt").book);
-    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "books").owes, OWES_NOTHING);
-    assert_int_equal(traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", "bbo-tbt").owes, OWES_NOTHING);
+}
+
+static void channels_of_okx_owe_by_their_speed_once_their_ids_are_borne_out(void **state)
+{
+    static const struct {
+        const char *channel;
+        enum stream_owes owes;
+        uint64_t owes_after_ms;
+    } cases[] = {
+        {"books", OWES_ID, 150},
+        {"books-l2-tbt", OWES_ID, 60},
+        {"books50-l2-tbt", OWES_ID, 60},
+        {"bbo-tbt", OWES_BEST, 60},
+        {"books-rpi", OWES_NOTHING, 0}, /* other orders */
+        {"books5", OWES_NOTHING, 0},
+        {"trades", OWES_NOTHING, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct stream_traits traits =
+            traits_of(FLATLINE_VENUE_OKX, "BTC-USDT", cases[i].channel);
+        assert_int_equal(traits.owes, cases[i].owes);
+        assert_int_equal(traits.owes_after_ns, cases[i].owes_after_ms * NS_PER_MS);
+        assert_int_equal(traits.owes_unconfirmed, cases[i].owes != OWES_NOTHING);
+    }
+    assert_false(traits_of(FLATLINE_VENUE_BINANCE_SPOT, "BTCUSDT", "depth").owes_unconfirmed);
 }
 
 int main(void)
@@ -468,6 +493,7 @@ int main(void)
         cmocka_unit_test(implausible_symbols_come_with_a_better_one),
         cmocka_unit_test(rest_is_asked_for_books_and_symbols_by_path),
         cmocka_unit_test(depth_owes_by_its_speed_and_book_ticker_by_the_best_level),
+        cmocka_unit_test(channels_of_okx_owe_by_their_speed_once_their_ids_are_borne_out),
         cmocka_unit_test(only_increments_and_the_best_of_one_instrument_share_a_book),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

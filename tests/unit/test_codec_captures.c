@@ -143,6 +143,8 @@ static const struct expectation expectations[] = {
       .times_ms = 7515093237716413,
       .bids_e8 = 446136166309,
       .asks_e8 = 446619252681,
+      .set_bids_e8 = 8230878027009,
+      .set_asks_e8 = 11040994515569,
       .empty = 44,
       .snapshots = 30}},
     {"okx-20220513-books.tsv.zst",
@@ -154,6 +156,8 @@ static const struct expectation expectations[] = {
       .times_ms = 647764018399171,
       .bids_e8 = 81640983400000,
       .asks_e8 = 81642804200000,
+      .set_bids_e8 = 574265400600000,
+      .set_asks_e8 = 565558448400000,
       .snapshots = 3}},
 };
 

@@ -16,6 +16,7 @@
 #define WORK(mark) ((uint64_t)(mark) << 32 | FLATLINE_VENUE_OKX)
 #define ID         EVENT_HAS_ID
 #define PREV       EVENT_HAS_PREV
+#define SETS       EVENT_SETS_LEVEL
 
 static const struct codec_case push_cases[] = {
     {.name = "books snapshot",
@@ -30,8 +31,12 @@ static const struct codec_case push_cases[] = {
               "8477','7','0','2']],'bids':[],'ts':'1597026383085','checksum':0,'prevSeqId':123456,'"
               "seqId':123457}]}",
      .stream = "BTC-USDT/books",
-     .flags = TIME | ID | PREV,
-     .data = {.exch_wall_ns = CASE_MS(1597026383085), .id = 123457, .prev_id = 123456}},
+     .flags = TIME | ID | PREV | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1597026383085),
+              .id = 123457,
+              .prev_id = 123456,
+              .ask_e8 = 847700000000},
+     .ask_size = "7"},
     {.name = "books keep-alive",
      .frame = "{'arg':{'channel':'books','instId':'BTC-USDT'},'action':'update','data':[{'asks':[],"
               "'bids':[],'ts':'1597026443085','checksum':0,'prevSeqId':123457,'seqId':123457}]}",
@@ -43,8 +48,9 @@ static const struct codec_case push_cases[] = {
          "{'arg':{'channel':'books-l2-tbt','instId':'BTC-USDT'},'action':'update','data':[{'asks':["
          "['1','1','0','1']],'bids':[],'ts':'1597026443085','prevSeqId':123457,'seqId':0}]}",
      .stream = "BTC-USDT/books-l2-tbt",
-     .flags = TIME | ID | PREV,
-     .data = {.exch_wall_ns = CASE_MS(1597026443085), .prev_id = 123457}},
+     .flags = TIME | ID | PREV | SETS,
+     .data = {.exch_wall_ns = CASE_MS(1597026443085), .prev_id = 123457, .ask_e8 = 100000000},
+     .ask_size = "1"},
     {.name = "books before ids were",
      .frame = "{'arg':{'channel':'books-l2-tbt','instId':'BTC-USD-220304-32000-P'},'action':'"
               "snapshot','data':[{'asks':[['0.0005','305','0','1']],'bids':[],'ts':'1646315100798',"
@@ -61,13 +67,16 @@ static const struct codec_case push_cases[] = {
      .data = {.exch_wall_ns = CASE_MS(1670324386802),
               .id = 363996337,
               .bid_e8 = 11105000000,
-              .ask_e8 = 11106000000}},
+              .ask_e8 = 11106000000},
+     .bid_size = "57745",
+     .ask_size = "55154"},
     {.name = "bbo-tbt with one side, ts a number",
      .frame = "{'arg':{'channel':'bbo-tbt','instId':'X-Y'},'data':[{'asks':[['0.0015','8','0','1']]"
               ",'bids':[],'ts':1654033343415}]}",
      .stream = "X-Y/bbo-tbt",
      .flags = TIME,
-     .data = {.exch_wall_ns = CASE_MS(1654033343415), .ask_e8 = 150000}},
+     .data = {.exch_wall_ns = CASE_MS(1654033343415), .ask_e8 = 150000},
+     .ask_size = "8"},
     {.name = "books5",
      .frame = "{'arg':{'channel':'books5','instId':'BTC-USD-220624'},'data':[{'asks':[['31835.7','"
               "690','0','2'],['31841.2','5','0','1']],'bids':[['31835.6','6','0','2']],'instId':'"

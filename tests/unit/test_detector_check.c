@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Goal:   where a venue does not say that its channels share their ids, nothing is owed before the frames
+ *         themselves have borne it out; then it is found as fast as anywhere; and ids that do not
+ *         agree, or begin anew, accuse nobody at any time.
+ * Method: a small market with one book, told by `books` every 100 ms and by `bbo-tbt` at each change of
+ *         the best level, on the virtual clock of detector_rig.h. Ids of either channel can be told
+ *         shifted, and either can fall silent or be late. A third stream shows that the connection delivers.
+ */
+#include "unit/detector_rig.h"
+#include "unit/random.h"
+
+#define BATCH_MS   100U
+#define ALLOWED_MS 150U
+#define MINUTE_MS  61000U
+
+enum { BOOKS, BBO, OTHER };
+
+/* How one channel tells what happens. */
+struct telling {
+    int64_t shift; /* of its ids */
+    bool drifts;   /* ... by another chance each time */
+    bool is_mute;
+    uint64_t late_ms; /* books: of each batch, beyond its time */
+};
+
+struct market {
+    struct rig rig;
+    struct telling books;
+    struct telling best;
+    uint64_t random;   /* state */
+    uint64_t every_ms; /* a change of the best level */
+    uint64_t deep_ms;  /* a change elsewhere */
+    uint64_t now_ms;
+    uint64_t id;
+    uint64_t told_id; /* by books, as it told it */
+    bool is_due;      /* something for the next batch */
+    bool sets_best;
+    uint64_t due_ms; /* the batch, with what was so when it was cut: */
+    uint64_t cut_id;
+    uint32_t cut_size;
+    uint32_t size; /* of the best bid */
+    uint32_t other_faults;
+};
+
+static struct market market;
+
+static struct stream_traits owing(enum stream_owes owes, enum stream_chain chain, uint64_t after_ms)
+{
+    struct stream_traits traits = rig_traits(KEY_ID, chain);
+    traits.book = 7;
+    traits.owes = owes;
+    traits.owes_unconfirmed = true;
+    traits.owes_after_ns = after_ms * NS_PER_MS;
+    traits.silent_off = true;
+    return traits;
+}
+
+static void market_open(uint64_t every_ms, uint64_t deep_ms)
+{
+    const struct detector_policy policy = rig_policy();
+    const struct stream_traits books = owing(OWES_ID, CHAIN_OKX, ALLOWED_MS);
+    const struct stream_traits best = owing(OWES_BEST, CHAIN_NONE, 60);
+    struct stream_traits other = rig_traits(KEY_ID, CHAIN_NONE);
+    other.silent_off = true;
+    memset(&market, 0, sizeof(market));
+    rig_start(&market.rig, &policy);
+    (void)rig_connection(&market.rig, 0);
+    rig_leg(&market.rig, rig_stream(&market.rig, &books), 0);
+    rig_leg(&market.rig, rig_stream(&market.rig, &best), 0);
+    rig_leg(&market.rig, rig_stream(&market.rig, &other), 0);
+    market.every_ms = every_ms;
+    market.deep_ms = deep_ms;
+    market.id = 5000000;
+    market.size = 1;
+    market.random = 1;
+}
+
+static void market_close(void)
+{
+    rig_stop(&market.rig);
+}
+
+static uint64_t told(const struct telling *telling, uint64_t id)
+{
+    const int64_t drift = telling->drifts ? (int64_t)(random_next(&market.random) % 2000000) : 0;
+    return (uint64_t)((int64_t)id + telling->shift + drift);
+}
+
+static struct event timed(uint32_t stream, uint64_t id)
+{
+    return with_lag(with_id(bare(stream, 0, ms(market.now_ms)), id), 0);
+}
+
+static void best_tell(void)
+{
+    struct event event = timed(BBO, told(&market.best, market.id));
+    event.data.bid_e8 = 1000;
+    event.data.ask_e8 = 1001;
+    event.data.bid_size = market.size;
+    event.data.ask_size = 7;
+    if (!market.best.is_mute) {
+        send(&market.rig, event);
+    }
+}
+
+static void books_cut(void)
+{
+    market.due_ms = market.now_ms + market.books.late_ms;
+    market.cut_id = market.id;
+    market.cut_size = market.sets_best ? market.size : 0;
+    market.sets_best = false;
+}
+
+static void books_tell(void)
+{
+    const uint64_t id = told(&market.books, market.cut_id);
+    struct event event = with_prev(timed(BOOKS, id), (int64_t)market.told_id);
+    if (market.told_id == 0) {
+        event.flags |= EVENT_SNAPSHOT;
+        event.data.prev_id = -1;
+    } else if (market.cut_size != 0) {
+        event.flags |= EVENT_SETS_LEVEL;
+        event.data.bid_e8 = 1000;
+        event.data.bid_size = market.cut_size;
+    }
+    if (!market.books.is_mute) {
+        send(&market.rig, event);
+        market.told_id = id;
+    }
+    market.is_due = false;
+}
+
+/* Ids that go back and forth are told again and again: here only who is mute matters. */
+static void others_forget(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < market.rig.count; i++) {
+        const struct finding *finding = &market.rig.findings[i];
+        if (finding->fault_kind == FLATLINE_FAULT_MUTE) {
+            market.rig.findings[kept++] = *finding;
+        } else {
+            market.other_faults += finding->kind == FINDING_FAULT;
+        }
+    }
+    market.rig.count = kept;
+}
+
+/* What happens in one millisecond. */
+static void market_step(void)
+{
+    rig_tick(&market.rig, ms(market.now_ms));
+    if (market.every_ms != 0 && market.now_ms % market.every_ms == 0) {
+        market.id += 3;
+        market.size++;
+        market.is_due = market.sets_best = true;
+        best_tell();
+    } else if (market.deep_ms != 0 && market.now_ms % market.deep_ms == 0) {
+        market.id++;
+        market.is_due = true;
+    }
+    if (market.now_ms % BATCH_MS == 0 && market.is_due) {
+        books_cut();
+    }
+    if (market.now_ms == market.due_ms && market.cut_id != 0) {
+        books_tell();
+    }
+    if (market.now_ms % 10 == 5) {
+        send(&market.rig, timed(OTHER, market.now_ms + 1));
+    }
+    others_forget();
+    market.now_ms++;
+}
+
+static void market_play(uint64_t lasts_ms)
+{
+    const uint64_t until_ms = market.now_ms + lasts_ms;
+    while (market.now_ms < until_ms) {
+        market_step();
+    }
+}
+
+static uint64_t debt_of(uint32_t stream)
+{
+    return rig_view(&market.rig, stream)->book_debt;
+}
+
+static const struct finding *mute(void)
+{
+    return rig_fault(&market.rig, FLATLINE_FAULT_MUTE);
+}
+
+/* Mute from a moment on at which nothing is owed; returns it. */
+static uint64_t fall_silent(struct telling *telling)
+{
+    while (market.now_ms % (BATCH_MS * 10) != 1) {
+        market_step();
+    }
+    telling->is_mute = true;
+    return market.now_ms;
+}
+
+/* ---- borne out ------------------------------------------------------------------------------- */
+
+static void a_minute_of_waits_all_met_turns_it_on_and_not_less(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    assert_int_equal(debt_of(BBO), FLATLINE_DEBT_CHECKING);
+    assert_int_equal(debt_of(OTHER), FLATLINE_DEBT_NONE);
+    market_play(60000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    assert_true(rig_view(&market.rig, BOOKS)->book_debt_waits > 20);
+    market_play(1000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    assert_int_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+    assert_int_equal(rig_view(&market.rig, BOOKS)->book_allowance_ns, ALLOWED_MS * NS_PER_MS);
+    market_play(60000);
+    assert_absent(mute());
+    assert_int_equal(market.other_faults, 0);
+    market_close();
+}
+
+static void then_books_that_fall_silent_are_mute_within_their_allowance(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    const uint64_t from_ms = fall_silent(&market.books);
+    market_play(70 + ALLOWED_MS + 5);
+    assert_found(mute());
+    assert_int_equal(mute()->stream, BOOKS);
+    assert_in_range(mute()->onset_ns, ms(from_ms), ms(from_ms + 70));
+    assert_int_equal(mute()->at_ns, mute()->onset_ns + ALLOWED_MS * NS_PER_MS);
+    assert_int_equal(mute()->evidence[2], ALLOWED_MS * NS_PER_MS);
+    market.books.is_mute = false;
+    market_play(200);
+    assert_found(rig_clear(&market.rig, FLATLINE_FAULT_MUTE));
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON); /* it has kept its word otherwise */
+    market_close();
+}
+
+static void then_a_silent_best_is_mute_within_its_own(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    (void)fall_silent(&market.best);
+    market_play(BATCH_MS + 60 + 80);
+    assert_found(mute());
+    assert_int_equal(mute()->stream, BBO);
+    assert_int_equal(mute()->at_ns, mute()->onset_ns + 60 * NS_PER_MS);
+    assert_string_equal(mute()->text, "the best level has changed");
+    market_close();
+}
+
+static void a_quiet_book_is_checked_until_it_has_shown_enough(void **state)
+{
+    (void)state;
+    market_open(7000, 1100);
+    market_play(100000); /* fourteen waits */
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    (void)fall_silent(&market.books);
+    market_play(20000);
+    assert_absent(mute());
+    market.books.is_mute = false;
+    market_play(100000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    market_close();
+}
+
+static void silence_under_check_is_neither_told_nor_a_contradiction(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(20000);
+    (void)fall_silent(&market.books);
+    market_play(5000);
+    market.books.is_mute = false;
+    market_play(1000);
+    assert_absent(mute());
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    market_play(MINUTE_MS);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    market_close();
+}
+
+static void what_was_borne_out_stays_so_over_a_reconnect(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    up(&market.rig, 0, 1, 0, ms(0));
+    detector_watermark(market.rig.detector, 0, 1, ms(1000000));
+    market_play(MINUTE_MS);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    down(&market.rig, 0, 1, LINK_END_EOF, 0, ms(market.now_ms));
+    up(&market.rig, 0, 2, 0, ms(market.now_ms + 500));
+    detector_watermark(market.rig.detector, 0, 2, ms(1000000));
+    market.now_ms += 500;
+    market.told_id = 0;
+    market_play(1000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    (void)fall_silent(&market.books);
+    market_play(300);
+    assert_found(mute());
+    market_close();
+}
+
+/* ---- not borne out --------------------------------------------------------------------------- */
+
+/* Nobody is ever accused, whichever channel stops, however long it is looked at. */
+static void nobody_is_accused(uint64_t every_ms, int64_t books, int64_t best, bool drifts)
+{
+    market_open(every_ms, 30);
+    market.books.shift = books;
+    market.best.shift = best;
+    market.best.drifts = drifts;
+    market_play(3 * MINUTE_MS);
+    assert_int_not_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    assert_int_not_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+    assert_absent(mute());
+    (void)fall_silent(&market.books);
+    market_play(4000);
+    market.books.is_mute = false;
+    market_play(4000);
+    (void)fall_silent(&market.best);
+    market_play(4000);
+    assert_absent(mute());
+    market_close();
+}
+
+static void ids_ahead_of_the_others_are_never_believed(void **state)
+{
+    (void)state;
+    nobody_is_accused(70, 0, 1000000, false);
+    nobody_is_accused(70, 1000000, 0, false);
+    nobody_is_accused(1700, 0, 1000000, false);
+    nobody_is_accused(1700, 1000000, 0, false);
+}
+
+/* A few ids ahead, what comes behind a change of the best level reaches them in time, as long as the
+ * book moves so fast: that accuses nobody who speaks. The first quiet moment tells. */
+static void ids_a_little_ahead_or_behind_accuse_nobody_and_are_found_out(void **state)
+{
+    (void)state;
+    for (int64_t shift = -12; shift <= 12; shift++) {
+        for (uint64_t every_ms = 10; every_ms <= 70 && shift != 0; every_ms += 60) {
+            market_open(every_ms, 30);
+            market.best.shift = shift;
+            market_play(2 * MINUTE_MS);
+            market.every_ms = 2110;
+            market.deep_ms = 0;
+            market_play(20000);
+            assert_absent(mute());
+            assert_int_not_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+            market_close();
+        }
+    }
+}
+
+static void ids_by_chance_are_never_believed(void **state)
+{
+    (void)state;
+    nobody_is_accused(70, 0, -1000000, true);
+    nobody_is_accused(1700, 0, 0, true);
+}
+
+static void books_that_take_longer_than_allowed_are_owed_nothing(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(20000);
+    market.books.late_ms = 90; /* 190 ms at most */
+    market_play(1000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_OFF);
+    market.books.late_ms = 0;
+    market_play(3 * MINUTE_MS);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_OFF);
+    (void)fall_silent(&market.books);
+    market_play(1000);
+    assert_absent(mute());
+    market_close();
+}
+
+static void
+what_failed_is_tried_again_with_the_next_connection_and_needs_twice_as_much(void **state)
+{
+    (void)state;
+    market_open(2100, 0);
+    up(&market.rig, 0, 1, 0, ms(0));
+    detector_watermark(market.rig.detector, 0, 1, ms(1000000));
+    market.best.shift = 1000;
+    market_play(10000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_OFF);
+    market.best.shift = 0;
+    down(&market.rig, 0, 1, LINK_END_EOF, 0, ms(market.now_ms));
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    up(&market.rig, 0, 2, 0, ms(market.now_ms + 10));
+    detector_watermark(market.rig.detector, 0, 2, ms(1000000));
+    market.now_ms += 10;
+    market.told_id = 0;
+    market_play(70000); /* over thirty waits */
+    assert_true(rig_view(&market.rig, BOOKS)->book_debt_waits > 20);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+    market_play(30000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    market_close();
+}
+
+/* ---- borne out, and then not any more -------------------------------------------------------- */
+
+static void ids_that_begin_anew_are_checked_anew_and_accuse_nobody(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    market.books.shift = -1000000; /* linked to the id before: legal */
+    market_play(1000);
+    assert_int_equal(rig_view(&market.rig, BOOKS)->resets, 1);
+    assert_int_not_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    assert_int_not_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+    market_play(MINUTE_MS);
+    assert_absent(mute());
+    market_close();
+}
+
+static void both_may_begin_anew(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    market.id -= 1000000;
+    market_play(2 * MINUTE_MS);
+    assert_absent(mute());
+    market_close();
+}
+
+/* At each place of the batch, and in a book that is quiet afterwards. */
+static void ids_that_leap_ahead_withdraw_it_and_accuse_nobody(void **state)
+{
+    (void)state;
+    for (uint64_t phase_ms = 0; phase_ms < 140; phase_ms += 7) {
+        for (uint64_t later_ms = 70; later_ms <= 2100; later_ms += 2030) {
+            for (uint32_t which = 0; which < 2; which++) {
+                market_open(70, 30);
+                market_play(MINUTE_MS);
+                assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+                market_play(phase_ms);
+                (which == 0 ? &market.best : &market.books)->shift = 1000000;
+                market.every_ms = later_ms;
+                market.deep_ms = 0;
+                market_play(20000);
+                assert_absent(mute());
+                assert_int_not_equal(debt_of(which == 0 ? BOOKS : BBO), FLATLINE_DEBT_ON);
+                market_close();
+            }
+        }
+    }
+}
+
+static void a_best_whose_ids_go_back_is_withdrawn_and_not_mute(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    market.best.shift = -1000000;
+    market_play(5000);
+    assert_absent(mute());
+    assert_int_not_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+    market_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_minute_of_waits_all_met_turns_it_on_and_not_less),
+        cmocka_unit_test(then_books_that_fall_silent_are_mute_within_their_allowance),
+        cmocka_unit_test(then_a_silent_best_is_mute_within_its_own),
+        cmocka_unit_test(a_quiet_book_is_checked_until_it_has_shown_enough),
+        cmocka_unit_test(silence_under_check_is_neither_told_nor_a_contradiction),
+        cmocka_unit_test(what_was_borne_out_stays_so_over_a_reconnect),
+        cmocka_unit_test(ids_ahead_of_the_others_are_never_believed),
+        cmocka_unit_test(ids_a_little_ahead_or_behind_accuse_nobody_and_are_found_out),
+        cmocka_unit_test(ids_by_chance_are_never_believed),
+        cmocka_unit_test(books_that_take_longer_than_allowed_are_owed_nothing),
+        cmocka_unit_test(
+            what_failed_is_tried_again_with_the_next_connection_and_needs_twice_as_much),
+        cmocka_unit_test(ids_that_begin_anew_are_checked_anew_and_accuse_nobody),
+        cmocka_unit_test(both_may_begin_anew),
+        cmocka_unit_test(ids_that_leap_ahead_withdraw_it_and_accuse_nobody),
+        cmocka_unit_test(a_best_whose_ids_go_back_is_withdrawn_and_not_mute),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
