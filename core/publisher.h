@@ -136,6 +136,16 @@ int publisher_lock_fd(const struct publisher *publisher);
 
 const char *publisher_path(const struct publisher *publisher);
 
+/* ---- looking after the names: publisher_name.c; not while a takeover has them ------------------- */
+
+/** Can readers still find us? Returns 0, as far as can be told; -ENOENT the file was removed;
+ *  -EEXIST another one stands under the name. */
+int publisher_check_name(const struct publisher *publisher);
+
+/** Makes the lock file anew where it was removed or replaced. Returns 0 there is nothing to mend; 1
+ *  mended; -EEXIST another sentinel was faster; other -errno. */
+int publisher_mend_lock(struct publisher *publisher, char *ret_error_text);
+
 /* ------------------------------------------------------------------------------------------------ */
 
 /** Marks STOPPED and zeroes alive_until, unless superseded; removes the name if it is ours, releases

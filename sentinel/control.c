@@ -369,6 +369,7 @@ void *control_run(void *user)
         }
         if (orders) {
             orders_step(control, now);
+            name_step(control, now);
         }
         silences_step(control, now);
         witness_step(control, now);

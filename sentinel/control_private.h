@@ -2,7 +2,7 @@
  *
  * control_private.h - what the files of the control thread share: control.c (loop), control_line.c
  * (connections), control_user.c (listenKey), control_time.c (anchors), control_advice.c (commands),
- * control_takeover.c (a successor), control_witness.c (REST as a slow witness).
+ * control_name.c (does our name still lead to us?), control_takeover.c (a successor), control_witness.c (REST as a slow witness).
  */
 #ifndef FLATLINE_SENTINEL_CONTROL_PRIVATE_H
 #define FLATLINE_SENTINEL_CONTROL_PRIVATE_H
@@ -107,6 +107,8 @@ struct control_silences {
 struct control {
     struct control_setup setup;
     struct control_offer offer;
+    uint64_t name_due_mono_ns;
+    bool lock_is_lost;           /* and another sentinel has it: told once */
     uint64_t stands_by;          /* 1: advice and commands are not ours yet; stored release */
     uint64_t serve_from_mono_ns; /* commands wait until then */
     int poke_fd;
@@ -174,6 +176,9 @@ json_t *
 offer_on_order(struct control *control, const struct command_caller *caller, const json_t *object);
 void offer_on_gone(void *user, const struct command_caller *caller);
 void offer_step(struct control *control, uint64_t now_mono_ns);
+
+/* control_name.c */
+void name_step(struct control *control, uint64_t now_mono_ns);
 
 /* control_silence.c */
 int silences_init(struct control *control);

@@ -510,6 +510,11 @@ bool flatline_superseded(const struct flatline_sentinel *sentinel)
     return publisher_is_over(sentinel->publisher, clock_mono_ns());
 }
 
+bool flatline_lost(const struct flatline_sentinel *sentinel)
+{
+    return load_acquire(&sentinel->words.control.lost) != 0; /* ORDER segment.lost, acquire */
+}
+
 static void threads_stop(struct flatline_sentinel *sentinel)
 {
     store_release(&sentinel->words.stop, 1); /* pairs with the acquire in the five loops */

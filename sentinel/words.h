@@ -116,6 +116,7 @@ struct control_words {
     uint64_t silence_unsaved;       /* times the silence file could not be written */
     uint64_t silence_damaged;       /* 1: it could not be read at the start */
     uint64_t superseded;            /* 1: a successor stands under our name; stored release */
+    uint64_t lost;                  /* 1: nobody finds our segment any more; stored release */
 };
 
 /* The recorder's own line. */

@@ -232,9 +232,9 @@ static void signal_tell(int signal_fd)
     say(5, "stopping%s%s", got > 0 ? ": " : "", got > 0 ? strsignal((int)info.ssi_signo) : "");
 }
 
-/* Until a signal asks us to leave, or a successor has taken over: prints the log, feeds the watchdog
- * while both hot threads beat. */
-static void watch(struct flatline_sentinel *sentinel, int signal_fd)
+/* Until a signal asks us to leave, a successor has taken over, or nobody can find us any more: prints
+ * the log, feeds the watchdog while both hot threads beat. Returns the exit code. */
+static int watch(struct flatline_sentinel *sentinel, int signal_fd)
 {
     const uint64_t feed_every_ns = watchdog_ns();
     uint64_t fed_mono_ns = clock_mono_ns();
@@ -248,11 +248,18 @@ static void watch(struct flatline_sentinel *sentinel, int signal_fd)
         }
         if (flatline_superseded(sentinel)) {
             say(5, "a successor has taken over: leaving");
-            return; /* without STOPPING=1: the service does not stop */
+            return EXIT_DONE; /* without STOPPING=1: the service does not stop */
+        }
+        if (flatline_lost(sentinel)) {
+            log_flush(sentinel);
+            say(3, "the segment has lost its name: leaving, to be started again");
+            service_notify("STOPPING=1\nSTATUS=the segment has lost its name");
+            return EXIT_RUN_TIME;
         }
     }
     signal_tell(signal_fd);
     service_notify("STOPPING=1");
+    return EXIT_DONE;
 }
 
 /* ---- taking over ----------------------------------------------------------------------------- */
@@ -382,11 +389,11 @@ static int run(const struct options *options, const struct parent *parent)
     say(5, "running, " FLATLINE_VERSION);
     service_hears_of_us(options);
     parent_release(parent);
-    watch(sentinel, signal_fd);
+    const int code = watch(sentinel, signal_fd);
     log_flush(sentinel);
     flatline_stop(sentinel);
     (void)close(signal_fd);
-    return EXIT_DONE;
+    return code;
 }
 
 int main(int argument_count, char **arguments)

@@ -70,6 +70,11 @@ int flatline_take_over_step(struct flatline_sentinel *sentinel,
  *  be stopped. Never true without a control socket. */
 bool flatline_superseded(const struct flatline_sentinel *sentinel);
 
+/** Has the segment lost its name: was its file removed, or does another one stand there? Who has it
+ *  mapped is still served, but no reader can find it any more. Then it is to be stopped, and may be
+ *  started again; the log says why. Noticed within half a second. */
+bool flatline_lost(const struct flatline_sentinel *sentinel);
+
 /** Stops the threads, marks the segment STOPPED (every reader sees it dead at once) and frees
  *  everything. NULL is accepted. */
 void flatline_stop(struct flatline_sentinel *sentinel);

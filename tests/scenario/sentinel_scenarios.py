@@ -54,6 +54,40 @@ def killed_sentinel_closes_every_gate_by_time_alone(bin_dir, keep):
         return complaints
 
 
+def a_segment_that_nobody_can_find_ends_its_daemon_and_a_lost_lock_does_not(bin_dir, keep):
+    """The lock removed: made anew. The segment removed, then replaced: the daemon says so and leaves with 1; the next start is well."""
+    with Lab(bin_dir, keep) as lab:
+        lab.start_venue()
+        config = lab.write_config(f"streams:\n  - {BOOK}", [USDM])
+        complaints = []
+        sentinel = lab.start_sentinel(config)
+        lab.wait_fresh()
+        lock = lab.segment.with_name(lab.segment.name + ".lock")
+        lock.unlink()
+        lab.wait_until(lock.exists, "the lock is made anew", sentinel)
+        second = subprocess.run([str(lab.bin / "flatlined"), "-c", str(config)], capture_output=True, text=True, timeout=10, check=False)
+        if second.returncode != 1 or "another sentinel holds the lock" not in second.stderr or not lab.status()["alive"]:
+            complaints.append(f"a second one: {second.returncode} {second.stderr!r}")
+        epoch = lab.status()["epoch"]
+        lab.segment.unlink()
+        code = sentinel.child.wait(10)
+        if code != 1 or "the segment's file was removed: no reader can find us" not in sentinel.text():
+            complaints.append(f"removed: exit {code}: {sentinel.text()[-300:]}")
+        sentinel = lab.start_sentinel(config, "flatlined-again")
+        lab.wait_fresh()
+        if lab.status()["epoch"] != epoch + 1:
+            complaints.append(f"the epoch after {epoch} is {lab.status()['epoch']}")
+        other = lab.segment.with_name("other")
+        other.write_text("not a segment")
+        other.rename(lab.segment)
+        code = sentinel.child.wait(10)
+        if code != 1 or "another file stands under the segment's name" not in sentinel.text():
+            complaints.append(f"replaced: exit {code}: {sentinel.text()[-300:]}")
+        if lab.segment.read_text() != "not a segment":
+            complaints.append("what belongs to others was touched")
+        return complaints
+
+
 def a_thread_stopped_alone_accuses_itself_and_loses_no_frame(bin_dir, keep):
     """Judge, then ingest stopped alone for 0.3, 2 and 5 s (ptrace), 1024 events of ring, 2000 changes a second."""
     streams = (BOOK, BBO, OKX_BOOKS, OKX_BBO)
@@ -136,6 +170,7 @@ def smoke_of_everything_at_once_leaks_no_secret_and_ends_clean(bin_dir, keep):
 SCENARIOS = (
     wrong_route_is_refused_at_load,
     killed_sentinel_closes_every_gate_by_time_alone,
+    a_segment_that_nobody_can_find_ends_its_daemon_and_a_lost_lock_does_not,
     a_thread_stopped_alone_accuses_itself_and_loses_no_frame,
     smoke_of_everything_at_once_leaks_no_secret_and_ends_clean,
 )

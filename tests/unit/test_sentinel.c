@@ -162,6 +162,35 @@ static void a_second_one_on_the_same_segment_is_refused(void **state)
     flatline_stop(first);
 }
 
+static bool is_lost_within_5_s(const struct flatline_sentinel *sentinel)
+{
+    for (int i = 0; i < 500 && !flatline_lost(sentinel); i++) {
+        (void)usleep(10000);
+    }
+    return flatline_lost(sentinel);
+}
+
+static void a_removed_segment_is_told_and_a_start_makes_a_new_one(void **state)
+{
+    (void)state;
+    struct flatline_sentinel *sentinel = NULL;
+    bool is_told = false;
+    char line[256];
+    assert_int_equal(flatline_start(config_path, &sentinel, why, sizeof(why)), 0);
+    assert_false(flatline_lost(sentinel));
+    assert_int_equal(unlink(segment_path), 0);
+    assert_true(is_lost_within_5_s(sentinel));
+    while (flatline_take_log(sentinel, line, sizeof(line))) {
+        is_told |= strstr(line, "the segment's file was removed") != NULL;
+    }
+    assert_true(is_told);
+    assert_true(flatline_beats(sentinel)); /* who has it mapped is served */
+    flatline_stop(sentinel);
+    assert_int_equal(flatline_start(config_path, &sentinel, why, sizeof(why)), 0);
+    assert_int_equal(access(segment_path, F_OK), 0);
+    flatline_stop(sentinel);
+}
+
 static void a_wrong_configuration_starts_nothing_and_says_where(void **state)
 {
     (void)state;
@@ -203,6 +232,7 @@ int main(void)
         cmocka_unit_test(signals_environment_and_descriptors_are_as_before),
         cmocka_unit_test(a_venue_that_is_not_there_is_told_in_the_log),
         cmocka_unit_test(a_second_one_on_the_same_segment_is_refused),
+        cmocka_unit_test(a_removed_segment_is_told_and_a_start_makes_a_new_one),
         cmocka_unit_test(a_wrong_configuration_starts_nothing_and_says_where),
         cmocka_unit_test(a_cpu_that_is_not_there_fails_the_start_by_name_and_leaves_nothing),
         cmocka_unit_test(stopping_nothing_is_fine),
