@@ -127,44 +127,55 @@ void tape_add(struct tape *tape, const struct event *event)
     tape->events[tape->count++] = *event;
 }
 
-/* Merges two sorted runs of `from` into `to`. Stable. */
-static void
-runs_merge(struct event *to, const struct event *from, size_t at, size_t middle, size_t end)
+#define SORT_BLOCK 32U /* short enough to sort by insertion */
+
+static void block_sort(struct event *events, size_t count)
 {
-    size_t left = at;
-    size_t right = middle;
-    for (size_t i = at; i < end; i++) {
+    for (size_t i = 1; i < count; i++) {
+        const struct event event = events[i];
+        size_t at = i;
+        for (; at > 0 && events[at - 1].recv_mono_ns > event.recv_mono_ns; at--) {
+            events[at] = events[at - 1];
+        }
+        events[at] = event;
+    }
+}
+
+/* Merges two sorted runs that meet at `middle`, in place. Costs what they overlap, and tapes are
+ * almost in order. */
+static void runs_merge(struct event *events, size_t middle, size_t end, struct event *spare)
+{
+    size_t to = middle;
+    while (to > 0 && events[to - 1].recv_mono_ns > events[middle].recv_mono_ns) {
+        to--;
+    }
+    const size_t left_count = middle - to;
+    memcpy(spare, events + to, left_count * sizeof(*spare));
+    size_t left = 0;
+    for (size_t right = middle; left < left_count; to++) {
         const bool takes_left =
-            left < middle && (right >= end || from[left].recv_mono_ns <= from[right].recv_mono_ns);
-        to[i] = takes_left ? from[left++] : from[right++];
+            right == end || spare[left].recv_mono_ns <= events[right].recv_mono_ns;
+        events[to] = takes_left ? spare[left++] : events[right++];
     }
 }
 
 void tape_sort(struct tape *tape)
 {
-    bool sorted = true;
-    for (uint32_t i = 1; i < tape->count && sorted; i++) {
-        sorted = tape->events[i - 1].recv_mono_ns <= tape->events[i].recv_mono_ns;
-    }
-    struct event *spare = sorted ? NULL : malloc(tape->count * sizeof(*spare));
+    struct event *events = tape->events;
+    const size_t count = tape->count;
+    struct event *spare = malloc((count + 1U) * sizeof(*spare));
     if (spare == NULL) {
-        tape->is_short |= !sorted;
+        tape->is_short = true;
         return;
     }
-    struct event *from = tape->events;
-    struct event *to = spare;
-    for (size_t run = 1; run < tape->count; run *= 2) {
-        for (size_t at = 0; at < tape->count; at += 2 * run) {
-            const size_t middle = at + run < tape->count ? at + run : tape->count;
-            const size_t end = at + 2 * run < tape->count ? at + 2 * run : tape->count;
-            runs_merge(to, from, at, middle, end);
-        }
-        struct event *swap = from;
-        from = to;
-        to = swap;
+    for (size_t at = 0; at < count; at += SORT_BLOCK) {
+        block_sort(events + at, count - at < SORT_BLOCK ? count - at : SORT_BLOCK);
     }
-    if (from != tape->events) {
-        memcpy(tape->events, from, tape->count * sizeof(*from));
+    for (size_t run = SORT_BLOCK; run < count; run *= 2) {
+        for (size_t at = 0; at + run < count; at += 2 * run) {
+            const size_t left = count - at;
+            runs_merge(events + at, run, left < 2 * run ? left : 2 * run, spare);
+        }
     }
     free(spare);
 }

@@ -69,8 +69,12 @@ static inline double dice_exp(struct dice *dice)
 /** How many of a Poisson process come where `mean` are expected; mean up to a few dozen. */
 static inline uint32_t dice_poisson(struct dice *dice, double mean)
 {
+    const double unit = dice_unit(dice) + 0x1p-54;
+    if (1.0 - unit > mean + 1e-6) { /* -ln x >= 1 - x: the first one comes too late */
+        return 0;
+    }
     uint32_t count = 0;
-    for (double at = dice_exp(dice); at < mean && count < 1000U; at += dice_exp(dice)) {
+    for (double at = -dice_ln(unit); at < mean && count < 1000U; at += dice_exp(dice)) {
         count++;
     }
     return count;

@@ -8,6 +8,7 @@
 
 #include "core/base.h"
 
+#include <math.h>
 #include <stdint.h>
 
 enum rival_kind { RIVAL_FLAT_3S, RIVAL_FLAT_10S, RIVAL_FLAT_120S, RIVAL_PHI_8, RIVALS };
@@ -24,13 +25,11 @@ struct rival {
 #define RIVAL_PHI_8_SIGMA 5.61 /* standard deviations beyond the mean where 10^-8 are left */
 #define RIVAL_SIGMA_MIN   1e8  /* Akka's least standard deviation, 100 ms */
 
-static inline double rival_root(double value)
+/* The deviation, at least the least. sqrt is exact to the last bit on every machine (IEEE 754). */
+static inline double rival_sigma(const struct rival *rival)
 {
-    double root = value > 1.0 ? value : 1.0; /* Newton, no libm */
-    for (int i = 0; i < 40; i++) {
-        root = 0.5 * (root + value / root);
-    }
-    return root;
+    const double variance = rival->square_ns - rival->mean_ns * rival->mean_ns;
+    return variance > RIVAL_SIGMA_MIN * RIVAL_SIGMA_MIN ? sqrt(variance) : RIVAL_SIGMA_MIN;
 }
 
 /** The silence at which it would cry, as things stand; UINT64_MAX: it would not yet. */
@@ -44,18 +43,13 @@ rival_limit_ns(const struct rival *rival, enum rival_kind kind, double sigmas)
     if (rival->gaps < 100) {
         return UINT64_MAX;
     }
-    const double variance = rival->square_ns - rival->mean_ns * rival->mean_ns;
-    const double sigma = rival_root(variance > 0 ? variance : 0);
-    return (uint64_t)(rival->mean_ns +
-                      sigmas * (sigma > RIVAL_SIGMA_MIN ? sigma : RIVAL_SIGMA_MIN));
+    return (uint64_t)(rival->mean_ns + sigmas * rival_sigma(rival));
 }
 
 /** How many deviations beyond the mean a gap is. */
 static inline double rival_sigmas(const struct rival *rival, uint64_t gap_ns)
 {
-    const double variance = rival->square_ns - rival->mean_ns * rival->mean_ns;
-    const double sigma = rival_root(variance > 0 ? variance : 0);
-    return ((double)gap_ns - rival->mean_ns) / (sigma > RIVAL_SIGMA_MIN ? sigma : RIVAL_SIGMA_MIN);
+    return ((double)gap_ns - rival->mean_ns) / rival_sigma(rival);
 }
 
 /** Takes an arrival. */
