@@ -10,12 +10,12 @@
 #include "core/base.h"
 #include "feeds/channels.h"
 #include "tools/capture.h"
+#include "tools/command_options.h"
 #include "tools/replay_file.h"
 #include "tools/replay_print.h"
 #include "tools/replay_run.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,46 +106,32 @@ static bool stale_after_parse(const char *text, uint64_t *ret_ns)
     return false;
 }
 
-static int usage_error(const char *what, const char *value)
+static int option_take(void *context, int option)
 {
-    (void)fprintf(stderr, "flatline replay: %s%s\n", what, value);
-    (void)fputs("usage: flatline replay [--venue V] [--stale-after D] [--json] [-c FILE] FILE...\n",
-                stderr);
-    return REPLAY_USAGE;
-}
-
-static int option_take(struct command *command, int option)
-{
+    struct command *command = context;
     switch (option) {
     case 'j':
         command->json = true;
-        return REPLAY_DONE;
+        return OPTIONS_GOOD;
     case 'v':
-        command->has_venue = venue_by_name(span_of(optarg), &command->venue);
-        return command->has_venue
-                   ? REPLAY_DONE
-                   : usage_error(
-                         "--venue is binance-spot, binance-usdm, binance-coinm or okx, not ",
-                         optarg);
+        command->has_venue = true;
+        return option_venue("replay", optarg, &command->venue);
     case 's':
-        if (!stale_after_parse(optarg, &command->stale_after_ns)) {
-            return usage_error(
-                "--stale-after wants a duration with its unit, such as 3s or 250ms, not ", optarg);
-        }
-        return REPLAY_DONE;
-    case 'c':
+        return stale_after_parse(optarg, &command->stale_after_ns)
+                   ? OPTIONS_GOOD
+                   : option_wrong(
+                         "replay",
+                         "--stale-after wants a duration with its unit, such as 3s or 250ms, not ",
+                         optarg);
+    default:
         command->config_path = optarg;
-        return REPLAY_DONE;
-    default: /* getopt_long has said what is wrong */
-        (void)fputs("try: flatline replay --help\n", stderr);
-        return REPLAY_USAGE;
+        return OPTIONS_GOOD;
     }
 }
 
-/* Returns an enum replay_exit, or -1: help was printed. */
 static int options_parse(int argc, char **argv, struct command *command)
 {
-    static const struct option options[] = {
+    static const struct option longer[] = {
         {"venue", required_argument, NULL, 'v'},
         {"stale-after", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
@@ -153,20 +139,17 @@ static int options_parse(int argc, char **argv, struct command *command)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0; /* the dispatcher may have parsed options of its own */
-    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            (void)fputs(usage_text, stdout);
-            return -1;
-        }
-        const int status = option_take(command, option);
-        if (status != REPLAY_DONE) {
-            return status;
-        }
-    }
+    static const struct command_options options = {.command = "replay",
+                                                   .usage = usage_text,
+                                                   .letters = "c:h",
+                                                   .longer = longer,
+                                                   .take = option_take};
+    const int status = options_take(&options, argc, argv, command);
     command->files = argv + optind;
     command->file_count = argc - optind;
-    return command->file_count > 0 ? REPLAY_DONE : usage_error("which FILE?", "");
+    return status == OPTIONS_GOOD && command->file_count == 0
+               ? option_wrong("replay", "which FILE?", "")
+               : status;
 }
 
 static int config_take(struct command *command)
@@ -303,10 +286,10 @@ int replay_command(int argc, char **argv)
 {
     struct command command = {0};
     int result = options_parse(argc, argv, &command);
-    if (result == -1) {
+    if (result == OPTIONS_HELPED) {
         return REPLAY_DONE;
     }
-    if (result == REPLAY_DONE) {
+    if (result == OPTIONS_GOOD) {
         result = config_take(&command);
     }
     if (result == REPLAY_DONE) {

@@ -4,17 +4,17 @@
  * whose right verdict is known, through the code that runs live, on a virtual clock.
  */
 #include "core/base.h"
+#include "tools/command_options.h"
 #include "tools/flatline_commands.h"
 #include "tools/score_card.h"
 #include "tools/score_recording.h"
 #include "tools/score_run.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCORE_DONE = 0, SCORE_FAILED = 1, SCORE_USAGE = 2 };
+enum { SCORE_DONE = 0, SCORE_FAILED = 1 };
 
 #define EPISODE_NS          (50 * NS_PER_S)
 #define LEAD_NS             (12 * NS_PER_S)
@@ -58,67 +58,44 @@ static const char usage_text[] =
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static int usage_error(const char *what, const char *value)
+static int option_take(void *context, int option)
 {
-    (void)fprintf(stderr, "flatline score: %s%s\n", what, value);
-    (void)fputs("try: flatline score --help\n", stderr);
-    return SCORE_USAGE;
-}
-
-static bool number_parse(const char *text, uint64_t least, uint64_t most, uint64_t *ret_number)
-{
-    char *end;
-    errno = 0;
-    const unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || number < least ||
-        number > most) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
-}
-
-static int option_take(struct score *score, int option)
-{
+    struct score *score = context;
     uint64_t number = 0;
     switch (option) {
     case 'j':
         score->json = true;
-        return SCORE_DONE;
+        return OPTIONS_GOOD;
     case 'm':
         score->misses = true;
-        return SCORE_DONE;
+        return OPTIONS_GOOD;
     case 'q':
         score->quick = true;
         score->trials = 4;
         score->quiet_hours = 0;
-        return SCORE_DONE;
+        return OPTIONS_GOOD;
     case 't':
-        if (!number_parse(optarg, 1, 100000, &number)) {
-            return usage_error("--trials is a number from 1 to 100000, not ", optarg);
+        if (!option_number(optarg, 1, 100000, &number)) {
+            return option_wrong("score", "--trials is a number from 1 to 100000, not ", optarg);
         }
         score->trials = (uint32_t)number;
-        return SCORE_DONE;
+        return OPTIONS_GOOD;
     case 'o':
-        if (!number_parse(optarg, 0, 10000, &number)) {
-            return usage_error("--hours is a number up to 10000, not ", optarg);
+        if (!option_number(optarg, 0, 10000, &number)) {
+            return option_wrong("score", "--hours is a number up to 10000, not ", optarg);
         }
         score->quiet_hours = (uint32_t)number;
-        return SCORE_DONE;
-    case 's':
-        return number_parse(optarg, 0, UINT64_MAX, &score->seed)
-                   ? SCORE_DONE
-                   : usage_error("--seed is a number, not ", optarg);
-    default: /* getopt_long has said what is wrong */
-        (void)fputs("try: flatline score --help\n", stderr);
-        return SCORE_USAGE;
+        return OPTIONS_GOOD;
+    default:
+        return option_number(optarg, 0, UINT64_MAX, &score->seed)
+                   ? OPTIONS_GOOD
+                   : option_wrong("score", "--seed is a number, not ", optarg);
     }
 }
 
-/* Returns an exit code, or -1: help was printed. */
 static int options_parse(int argc, char **argv, struct score *score)
 {
-    static const struct option options[] = {
+    static const struct option longer[] = {
         {"json", no_argument, NULL, 'j'},
         {"quick", no_argument, NULL, 'q'},
         {"trials", required_argument, NULL, 't'},
@@ -128,17 +105,17 @@ static int options_parse(int argc, char **argv, struct score *score)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0; /* the dispatcher may have parsed options of its own */
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            (void)fputs(usage_text, stdout);
-            return -1;
-        }
-        const int status = option_take(score, option);
-        if (status != SCORE_DONE) {
-            return status;
-        }
-    }
+    static const struct command_options options = {.command = "score",
+                                                   .usage = usage_text,
+                                                   .letters = "h",
+                                                   .longer = longer,
+                                                   .take = option_take};
+    return options_take(&options, argc, argv, score);
+}
+
+/* The command as the card tells it: what comes out hangs on these options alone. */
+static void command_spell(struct score *score, int argc, char **argv)
+{
     size_t used = (size_t)snprintf(score->command, sizeof(score->command), "flatline score");
     for (int i = 1; i < argc && used < sizeof(score->command); i++) {
         if (strcmp(argv[i], "--misses") == 0) {
@@ -149,7 +126,6 @@ static int options_parse(int argc, char **argv, struct score *score)
         used +=
             (size_t)snprintf(score->command + used, sizeof(score->command) - used, " %s", shown);
     }
-    return SCORE_DONE;
 }
 
 /* ---- generated markets ----------------------------------------------------------------------- */
@@ -335,10 +311,11 @@ int score_command(int argc, char **argv)
     score.policy.anchor_on_frames = true;
     score.policy.silent_every_ns = SILENT_EVERY_NS;
     int result = options_parse(argc, argv, &score);
-    if (result == -1) {
+    if (result == OPTIONS_HELPED) {
         return SCORE_DONE;
     }
-    if (result == SCORE_DONE) {
+    if (result == OPTIONS_GOOD) {
+        command_spell(&score, argc, argv);
         result = all_score(&score, argv + optind, argc - optind);
     }
     card_free(&score.card);

@@ -9,13 +9,13 @@
 #include "feeds/names.h"
 #include "tools/capture.h"
 #include "tools/cli.h"
+#include "tools/command_options.h"
 #include "tools/flatline_commands.h"
 #include "tools/replay_file.h"
 #include "tools/replay_run.h"
 #include "tools/tune_advice.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,65 +64,41 @@ static const char usage_text[] =
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static int usage_error(const char *what, const char *value)
+static int option_take(void *context, int option)
 {
-    (void)fprintf(stderr, "flatline tune: %s%s\n", what, value);
-    (void)fputs("try: flatline tune --help\n", stderr);
-    return CLI_USAGE;
-}
-
-static bool closures_parse(const char *text, uint64_t *ret_closures)
-{
-    char *end = NULL;
-    const unsigned long long value = strtoull(text, &end, 10);
-    *ret_closures = value;
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && value <= CLOSURES_MAX;
-}
-
-static int option_take(struct tuning *tuning, int option)
-{
+    struct tuning *tuning = context;
     switch (option) {
     case 'j':
         tuning->json = true;
-        return CLI_DONE;
+        return OPTIONS_GOOD;
     case 'v':
-        tuning->has_venue = venue_by_name(span_of(optarg), &tuning->venue);
-        return tuning->has_venue
-                   ? CLI_DONE
-                   : usage_error(
-                         "--venue is binance-spot, binance-usdm, binance-coinm or okx, not ",
-                         optarg);
-    case 'n':
-        return closures_parse(optarg, &tuning->closures_a_day_max)
-                   ? CLI_DONE
-                   : usage_error("--closures wants a whole number up to 1000000, not ", optarg);
-    default: /* getopt_long has said what is wrong */
-        return usage_error("see the options", "");
+        tuning->has_venue = true;
+        return option_venue("tune", optarg, &tuning->venue);
+    default:
+        return option_number(optarg, 0, CLOSURES_MAX, &tuning->closures_a_day_max)
+                   ? OPTIONS_GOOD
+                   : option_wrong(
+                         "tune", "--closures wants a whole number up to 1000000, not ", optarg);
     }
 }
 
-/* Returns an exit code, or -1: help was printed. */
 static int options_parse(int argc, char **argv, struct tuning *tuning)
 {
-    static const struct option options[] = {
+    static const struct option longer[] = {
         {"venue", required_argument, NULL, 'v'},
         {"closures", required_argument, NULL, 'n'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    optind = 0; /* the dispatcher may have parsed options of its own */
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            (void)fputs(usage_text, stdout);
-            return -1;
-        }
-        const int status = option_take(tuning, option);
-        if (status != CLI_DONE) {
-            return status;
-        }
-    }
-    return optind < argc ? CLI_DONE : usage_error("which FILE?", "");
+    static const struct command_options options = {.command = "tune",
+                                                   .usage = usage_text,
+                                                   .letters = "h",
+                                                   .longer = longer,
+                                                   .take = option_take};
+    const int status = options_take(&options, argc, argv, tuning);
+    return status == OPTIONS_GOOD && optind == argc ? option_wrong("tune", "which FILE?", "")
+                                                    : status;
 }
 
 /* ---- one file -------------------------------------------------------------------------------- */
@@ -403,7 +379,7 @@ int tune_command(int argc, char **argv)
 {
     struct tuning tuning = {.closures_a_day_max = CLOSURES_DEFAULT};
     int result = options_parse(argc, argv, &tuning);
-    if (result == -1) {
+    if (result == OPTIONS_HELPED) {
         return cli_finish(CLI_DONE);
     }
     for (int i = optind; i < argc && result != CLI_USAGE; i++) {
