@@ -7,8 +7,8 @@
 #include "tools/command_options.h"
 #include "tools/flatline_commands.h"
 #include "tools/score_card.h"
-#include "tools/score_recording.h"
-#include "tools/score_run.h"
+#include "tools/score_trials.h"
+#include "tools/score_work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,78 +16,84 @@
 
 enum { SCORE_DONE = 0, SCORE_FAILED = 1 };
 
-#define EPISODE_NS          (50 * NS_PER_S)
-#define LEAD_NS             (12 * NS_PER_S)
-#define RECORDED_EPISODE_NS (26 * NS_PER_S)
-#define RECORDED_LEAD_NS    (4 * NS_PER_S)
-#define SESSION_EPISODES    20U /* then a new life of the detector, and a new market */
-#define COMMAND_BYTES       512U
-#define LESSON_NS           (3 * 3600 * NS_PER_S)   /* of a market, before its trials */
-#define SILENT_EVERY_NS     (30 * 86400 * NS_PER_S) /* the sentinel's default */
-#define LESSON_DICE         999U
+#define TRIALS_DEFAULT 60U
+#define TRIALS_QUICK   4U
+#define HOURS_DEFAULT  6U
+#define FILES_MAX      (CARD_MARKETS_MAX - MARKET_COUNT)
+#define COMMAND_BYTES  512U
 
 struct score {
     bool json;
-    bool quick;
-    bool misses; /* each trial that goes wrong is told of */
-    uint64_t seed;
-    uint32_t trials;      /* of each injection in each market */
-    uint32_t quiet_hours; /* without any, in each market; 0: minutes alone */
-    struct detector_policy policy;
+    bool oracle; /* alone */
+    struct trial_terms terms;
+    struct recording *recordings[FILES_MAX];
+    const char *names[FILES_MAX];
     struct card card;
-    char command[COMMAND_BYTES];
+    char command[COMMAND_BYTES]; /* as the card tells it */
 };
 
 static const char usage_text[] =
-    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--json] [--misses] "
-    "[FILE...]\n"
+    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--json] [--misses]\n"
+    "                      [--workers N] [FILE...]\n"
+    "       flatline score --oracle\n"
     "\n"
     "Puts faults into generated markets, and into the recordings FILE..., runs them through codec\n"
     "and detector on a virtual clock, and counts what is found, how soon, and who is blamed.\n"
     "The same options give the same figures.\n"
     "\n"
-    "  --quick     few trials, some seconds: what the tests run\n"
-    "  --trials N  trials of each fault in each market (default: 60)\n"
-    "  --hours N   hours of each market without a fault, for false alarms (default: 6)\n"
-    "  --seed N    of the dice (default: 1)\n"
-    "  --json      one JSON object for each fault and market\n"
-    "  --misses    tell on standard error of each trial not found or not blamed right\n"
-    "  -h, --help  this text\n"
+    "  --quick      few trials, some seconds: what the tests run\n"
+    "  --trials N   trials of each fault in each market (default: 60)\n"
+    "  --hours N    hours of each market without a fault, for false alarms (default: 6)\n"
+    "  --seed N     of the dice (default: 1)\n"
+    "  --json       one JSON object for each fault and market\n"
+    "  --misses     tell on standard error of each trial not found or not blamed right\n"
+    "  --workers N  threads (default: one a CPU); the figures are the same with any number\n"
+    "  --oracle     only tell what is injected, and what is right to say of it\n"
+    "  -h, --help   this text\n"
     "\n"
     "Exit: 0 done, 1 a file could not be read, 2 usage.\n";
 
 /* ---- options --------------------------------------------------------------------------------- */
 
+static int number_take(const char *what, uint64_t least, uint64_t most, uint32_t *ret_number)
+{
+    uint64_t number;
+    if (!option_number(optarg, least, most, &number)) {
+        return option_wrong("score", what, optarg);
+    }
+    *ret_number = (uint32_t)number;
+    return OPTIONS_GOOD;
+}
+
 static int option_take(void *context, int option)
 {
     struct score *score = context;
-    uint64_t number = 0;
+    struct trial_terms *terms = &score->terms;
     switch (option) {
     case 'j':
         score->json = true;
         return OPTIONS_GOOD;
     case 'm':
-        score->misses = true;
+        terms->misses = true;
+        return OPTIONS_GOOD;
+    case 'O':
+        score->oracle = true;
         return OPTIONS_GOOD;
     case 'q':
-        score->quick = true;
-        score->trials = 4;
-        score->quiet_hours = 0;
+        terms->quick = true;
+        terms->trials = TRIALS_QUICK;
+        terms->quiet_hours = 0;
         return OPTIONS_GOOD;
     case 't':
-        if (!option_number(optarg, 1, 100000, &number)) {
-            return option_wrong("score", "--trials is a number from 1 to 100000, not ", optarg);
-        }
-        score->trials = (uint32_t)number;
-        return OPTIONS_GOOD;
+        return number_take(
+            "--trials is a number from 1 to 100000, not ", 1, 100000, &terms->trials);
     case 'o':
-        if (!option_number(optarg, 0, 10000, &number)) {
-            return option_wrong("score", "--hours is a number up to 10000, not ", optarg);
-        }
-        score->quiet_hours = (uint32_t)number;
-        return OPTIONS_GOOD;
+        return number_take("--hours is a number up to 10000, not ", 0, 10000, &terms->quiet_hours);
+    case 'w':
+        return number_take(
+            "--workers is a number from 1 to 64, not ", 1, WORKERS_MAX, &terms->workers);
     default:
-        return option_number(optarg, 0, UINT64_MAX, &score->seed)
+        return option_number(optarg, 0, UINT64_MAX, &terms->seed)
                    ? OPTIONS_GOOD
                    : option_wrong("score", "--seed is a number, not ", optarg);
     }
@@ -96,12 +102,14 @@ static int option_take(void *context, int option)
 static int options_parse(int argc, char **argv, struct score *score)
 {
     static const struct option longer[] = {
-        {"json", no_argument, NULL, 'j'},
         {"quick", no_argument, NULL, 'q'},
         {"trials", required_argument, NULL, 't'},
         {"hours", required_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
         {"misses", no_argument, NULL, 'm'},
+        {"workers", required_argument, NULL, 'w'},
+        {"oracle", no_argument, NULL, 'O'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -113,162 +121,30 @@ static int options_parse(int argc, char **argv, struct score *score)
     return options_take(&options, argc, argv, score);
 }
 
-/* The command as the card tells it: what comes out hangs on these options alone. */
-static void command_spell(struct score *score, int argc, char **argv)
+/* The command as the card tells it: only what the figures hang on. */
+static void command_spell(struct score *score)
 {
-    size_t used = (size_t)snprintf(score->command, sizeof(score->command), "flatline score");
-    for (int i = 1; i < argc && used < sizeof(score->command); i++) {
-        if (strcmp(argv[i], "--misses") == 0) {
-            continue; /* the same card is made without it */
-        }
-        const char *name = strrchr(argv[i], '/');
-        const char *shown = i >= optind && name != NULL ? name + 1 : argv[i];
-        used +=
-            (size_t)snprintf(score->command + used, sizeof(score->command) - used, " %s", shown);
+    const struct trial_terms *terms = &score->terms;
+    const uint32_t trials = terms->quick ? TRIALS_QUICK : TRIALS_DEFAULT;
+    const uint32_t hours = terms->quick ? 0 : HOURS_DEFAULT;
+    FILE *out = fmemopen(score->command, COMMAND_BYTES, "w");
+    if (out == NULL) {
+        return;
     }
-}
-
-/* ---- generated markets ----------------------------------------------------------------------- */
-
-/* Episodes wanted of an injection: trials, or what the hours without one come to. */
-static uint32_t episodes_of(const struct score *score, uint32_t injection, uint64_t episode_ns)
-{
-    if (injection > 0) {
-        return score->trials;
+    (void)fprintf(out, "flatline score%s", terms->quick ? " --quick" : "");
+    if (terms->trials != trials) {
+        (void)fprintf(out, " --trials %u", terms->trials);
     }
-    const uint64_t quiet_ns =
-        score->quiet_hours > 0 ? score->quiet_hours * 3600 * NS_PER_S : 600 * NS_PER_S;
-    return (uint32_t)(quiet_ns / episode_ns);
-}
-
-static struct miss_log misses_of(const struct score *score, const char *market, uint32_t life)
-{
-    return (struct miss_log){.out = score->misses ? stderr : NULL, .market = market, .life = life};
-}
-
-/* A sentinel that has watched this kind of market before. */
-static int market_learn(const struct score *score, uint32_t market, struct lesson *ret_lesson)
-{
-    struct dice dice = dice_seed(score->seed, market, LESSON_DICE, 0);
-    struct market *made = market_create(&market_terms[market], dice_next(&dice), true);
-    if (made == NULL) {
-        return -ENOMEM;
+    if (terms->quiet_hours != hours) {
+        (void)fprintf(out, " --hours %u", terms->quiet_hours);
     }
-    const int status =
-        lesson_learn(market_source(made), &score->policy, DESK_EPOCH_NS + LESSON_NS, ret_lesson);
-    market_destroy(made);
-    return status;
-}
-
-static int
-market_score(struct score *score, uint32_t market, uint32_t injection, const struct lesson *lesson)
-{
-    const uint32_t wanted = episodes_of(score, injection, EPISODE_NS);
-    uint32_t left = wanted;
-    int status = 0;
-    for (uint32_t life = 0; left > 0 && status == 0; life++) {
-        struct dice dice = dice_seed(score->seed, market, injection, life);
-        struct market *made =
-            market_create(&market_terms[market], dice_next(&dice), injections[injection].twins);
-        if (made == NULL) {
-            return -ENOMEM;
-        }
-        const struct session session = {
-            .source = market_source(made),
-            .injection = &injections[injection],
-            .policy = &score->policy,
-            .lesson = lesson,
-            .misses = misses_of(score, market_terms[market].name, life),
-            .dice = dice,
-            .from_ns = DESK_EPOCH_NS,
-            .episode_ns = EPISODE_NS,
-            .lead_ns = LEAD_NS,
-            .episodes = left < SESSION_EPISODES || injection == 0 ? left : SESSION_EPISODES,
-        };
-        uint32_t done;
-        status = session_run(&session, card_sum(&score->card, market, injection), &done);
-        left -= done;
-        market_destroy(made);
+    if (terms->seed != 1) {
+        (void)fprintf(out, " --seed %llu", (unsigned long long)terms->seed);
     }
-    return status;
-}
-
-static int markets_score(struct score *score)
-{
-    struct lesson *lesson = calloc(1, sizeof(*lesson));
-    int status = lesson == NULL ? -ENOMEM : 0;
-    for (uint32_t market = 0; market < MARKET_COUNT && status >= 0; market++) {
-        status = card_add_market(&score->card, market_terms[market].name);
-        status = status < 0 ? status : market_learn(score, market, lesson);
-        for (uint32_t i = 0; i < injection_count && status >= 0; i++) {
-            status = market_score(score, market, i, lesson);
-        }
+    for (uint32_t i = 0; i < terms->recording_count; i++) {
+        (void)fprintf(out, " %s", score->names[i]);
     }
-    free(lesson);
-    return status < 0 ? status : 0;
-}
-
-/* ---- recordings ------------------------------------------------------------------------------ */
-
-static int recording_score(struct score *score,
-                           struct recording *recording,
-                           uint32_t market,
-                           uint32_t injection)
-{
-    struct score_sum *sum = card_sum(&score->card, market, injection);
-    const uint64_t span_ns = recording_span_ns(recording);
-    const bool is_quiet = injections[injection].way == WAY_NOTHING;
-    if (!is_quiet && (!injections[injection].recorded || span_ns < RECORDED_EPISODE_NS)) {
-        return 0;
-    }
-    uint32_t left = is_quiet ? 1 : score->trials;
-    int status = 0;
-    for (uint32_t life = 0; left > 0 && status == 0; life++) {
-        const struct session session = {
-            .source = recording_rewind(recording),
-            .injection = &injections[injection],
-            .policy = &score->policy,
-            .misses = misses_of(score, score->card.markets[market], life),
-            .dice = dice_seed(score->seed, market, injection, life),
-            .from_ns = recording_from_ns(recording),
-            .episode_ns = is_quiet ? span_ns + 1 : RECORDED_EPISODE_NS,
-            .lead_ns = RECORDED_LEAD_NS,
-            .episodes = left,
-        };
-        uint32_t done;
-        status = session_run(&session, sum, &done);
-        left = done == 0 || done >= left ? 0 : left - done;
-    }
-    return status;
-}
-
-static int file_score(struct score *score, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    struct recording *recording;
-    int status = recording_open(path, &recording);
-    if (status < 0) {
-        return status;
-    }
-    const int market = card_add_market(&score->card, slash != NULL ? slash + 1 : path);
-    status = market < 0 ? market : 0;
-    for (uint32_t i = 0; i < injection_count && status == 0; i++) {
-        status = recording_score(score, recording, (uint32_t)market, i);
-    }
-    recording_close(recording);
-    return status;
-}
-
-/* ---- silence --------------------------------------------------------------------------------- */
-
-static int silences_score(struct score *score)
-{
-    int status = 0;
-    for (uint32_t row = 0; row < SILENCE_ROWS && status == 0; row++) {
-        status = silence_score_run(row, score->seed, score->quick, &score->card.silences[row]);
-        score->card.silence_count++;
-    }
-    return status;
+    (void)fclose(out);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -284,40 +160,72 @@ static int failure(const char *what, int status)
     return SCORE_FAILED;
 }
 
-static int all_score(struct score *score, char **files, int file_count)
+static int files_open(struct score *score, char **files, int file_count)
 {
-    int status = markets_score(score);
-    if (status == 0) {
-        status = silences_score(score);
-    }
-    if (status < 0) {
-        return failure("generated markets", status);
+    if (file_count > (int)FILES_MAX) {
+        return failure(files[FILES_MAX], -ENOSPC);
     }
     for (int i = 0; i < file_count; i++) {
-        status = file_score(score, files[i]);
+        const char *slash = strrchr(files[i], '/');
+        const int status = recording_open(files[i], &score->recordings[i]);
         if (status < 0) {
             return failure(files[i], status);
         }
+        score->names[i] = slash != NULL ? slash + 1 : files[i];
+        score->terms.recording_count++;
     }
+    return SCORE_DONE;
+}
+
+static int all_score(struct score *score, char **files, int file_count)
+{
+    const char *where;
+    const int opened = files_open(score, files, file_count);
+    if (opened != SCORE_DONE) {
+        return opened;
+    }
+    const int status = trials_run(&score->terms, &score->card, &where);
+    if (status < 0) {
+        return failure(where, status);
+    }
+    command_spell(score);
     score->card.command = score->command;
     (score->json ? card_print_json : card_print_markdown)(&score->card, stdout);
-    return fflush(stdout) == 0 && !ferror(stdout) ? SCORE_DONE : failure("standard output", -EIO);
+    return SCORE_DONE;
+}
+
+static int score_run(struct score *score, int argc, char **argv)
+{
+    int result = options_parse(argc, argv, score);
+    if (result == OPTIONS_HELPED) {
+        return SCORE_DONE;
+    }
+    if (result == OPTIONS_GOOD && score->oracle) {
+        card_print_oracle(stdout);
+    } else if (result == OPTIONS_GOOD) {
+        result = all_score(score, argv + optind, argc - optind);
+    }
+    const bool is_written = fflush(stdout) == 0 && !ferror(stdout);
+    return is_written || result != SCORE_DONE ? result : failure("standard output", -EIO);
 }
 
 int score_command(int argc, char **argv)
 {
-    struct score score = {
-        .seed = 1, .trials = 60, .quiet_hours = 6, .policy = detector_policy_default()};
-    score.policy.anchor_on_frames = true;
-    score.policy.silent_every_ns = SILENT_EVERY_NS;
-    int result = options_parse(argc, argv, &score);
-    if (result == OPTIONS_HELPED) {
-        return SCORE_DONE;
+    struct score *score = calloc(1, sizeof(*score));
+    if (score == NULL) {
+        return failure("memory", -ENOMEM);
     }
-    if (result == OPTIONS_GOOD) {
-        command_spell(&score, argc, argv);
-        result = all_score(&score, argv + optind, argc - optind);
+    score->terms = (struct trial_terms){.seed = 1,
+                                        .trials = TRIALS_DEFAULT,
+                                        .quiet_hours = HOURS_DEFAULT,
+                                        .workers = work_workers(),
+                                        .recordings = score->recordings,
+                                        .recording_names = score->names};
+    const int result = score_run(score, argc, argv);
+    for (uint32_t i = 0; i < score->terms.recording_count; i++) {
+        recording_close(score->recordings[i]);
     }
-    card_free(&score.card);
+    card_free(&score->card);
+    free(score);
     return result;
 }

@@ -312,7 +312,7 @@ static void bits_print(uint32_t bits, const char *const *names, FILE *out)
     }
 }
 
-static void oracle_print(FILE *out)
+void card_print_oracle(FILE *out)
 {
     char a[CELL_BYTES];
     (void)fputs("\n## What is injected, and what is right\n\nSaid before anything ran "
@@ -346,7 +346,7 @@ void card_print_markdown(const struct card *card, FILE *out)
     silence_print(card, out);
     blame_print(card, out);
     by_market_print(card, out);
-    oracle_print(out);
+    card_print_oracle(out);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

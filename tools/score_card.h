@@ -33,5 +33,7 @@ void card_free(struct card *card);
 
 void card_print_markdown(const struct card *card, FILE *out);
 void card_print_json(const struct card *card, FILE *out);
+/** Of the Markdown the last part alone, which no trial is needed for. */
+void card_print_oracle(FILE *out);
 
 #endif

@@ -14,10 +14,8 @@
 #include <stdlib.h>
 
 struct recording {
-    struct source source; /* first: fill() gets it */
     struct desk desk;
     struct tape events;
-    uint32_t at;
     /* while it is read */
     struct codec codec;
     struct id_table *links;
@@ -139,15 +137,23 @@ static int line_take(void *context, const struct capture_line *line)
 
 /* ---- playing --------------------------------------------------------------------------------- */
 
-static bool recording_fill(struct source *source, uint64_t until_ns, struct tape *tape)
+static bool playback_fill(struct source *source, uint64_t until_ns, struct tape *tape)
 {
-    struct recording *recording = (struct recording *)source;
-    const struct tape *all = &recording->events;
-    while (recording->at < all->count && all->events[recording->at].recv_mono_ns < until_ns) {
-        tape_add(tape, &all->events[recording->at++]);
+    struct playback *playback = (struct playback *)source;
+    const struct tape *all = &playback->recording->events;
+    while (playback->at < all->count && all->events[playback->at].recv_mono_ns < until_ns) {
+        tape_add(tape, &all->events[playback->at++]);
     }
-    return recording->at < all->count;
+    return playback->at < all->count;
 }
+
+struct playback playback_of(const struct recording *recording)
+{
+    return (struct playback){.source = {.desk = &recording->desk, .fill = playback_fill},
+                             .recording = recording};
+}
+
+/* ---- a whole file ---------------------------------------------------------------------------- */
 
 int recording_open(const char *path, struct recording **ret_recording)
 {
@@ -160,7 +166,6 @@ int recording_open(const char *path, struct recording **ret_recording)
     if (recording == NULL) {
         return -ENOMEM;
     }
-    recording->source = (struct source){.desk = &recording->desk, .fill = recording_fill};
     recording->codec = (struct codec){.venue = venue,
                                       .names = names_create(DESK_STREAMS_MAX),
                                       .open = true,
@@ -193,12 +198,6 @@ void recording_close(struct recording *recording)
         tape_free(&recording->events);
         free(recording);
     }
-}
-
-struct source *recording_rewind(struct recording *recording)
-{
-    recording->at = 0;
-    return &recording->source;
 }
 
 uint64_t recording_from_ns(const struct recording *recording)

@@ -15,8 +15,14 @@ struct recording; /* opaque: score_recording.c */
 int recording_open(const char *path, struct recording **ret_recording);
 void recording_close(struct recording *recording);
 
-/** From its beginning again. */
-struct source *recording_rewind(struct recording *recording);
+/* A recording from its beginning, as a source; several may play one side by side. */
+struct playback {
+    struct source source; /* first: fill() gets it */
+    const struct recording *recording;
+    uint32_t at; /* of its events */
+};
+
+struct playback playback_of(const struct recording *recording);
 
 uint64_t recording_from_ns(const struct recording *recording);
 uint64_t recording_span_ns(const struct recording *recording);

@@ -10,6 +10,7 @@
 #include "tools/score_run.h"
 #include "tools/score_sum.h"
 #include "tools/score_witness.h"
+#include "tools/score_work.h"
 
 #include "core/base.h"
 
@@ -337,6 +338,28 @@ static void a_life_begins_with_what_was_learned_before_it(void **state)
     market_destroy(market);
 }
 
+static int job_note(void *context, uint32_t number)
+{
+    uint8_t *done = context;
+    done[number]++;
+    return number == 70 || number == 90 ? -(int)number : 0;
+}
+
+static void each_job_is_done_once_however_many_workers_there_are(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers <= 5; workers += 2) {
+        uint8_t done[128] = {0};
+        uint32_t failed = 0;
+        assert_int_equal(work_run(workers, 70, job_note, done, &failed), 0);
+        for (uint32_t i = 0; i < 70; i++) {
+            assert_int_equal(done[i], 1);
+        }
+        assert_int_equal(work_run(workers, sizeof(done), job_note, done, &failed), -70);
+        assert_int_equal(failed, 70);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +377,7 @@ int main(void)
         cmocka_unit_test(rest_is_not_asked_before_the_market_begins),
         cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
         cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
+        cmocka_unit_test(each_job_is_done_once_however_many_workers_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
