@@ -62,7 +62,7 @@ static void check_fail(struct detector *detector, struct stream *stream, uint64_
 static void
 check_count(struct detector *detector, struct stream *stream, uint32_t *count, uint64_t at_ns)
 {
-    if (stream->id_check.state == FLATLINE_DEBT_CHECKING) {
+    if (stream->id_check.state == FLATLINE_DEBT_CHECKING && stream->mode == SEQUENCE_BY_ID) {
         (void)id_check_count(&stream->id_check, count, at_ns);
         check_publish(detector, stream);
     }

@@ -348,7 +348,7 @@ void market_listen(struct market *market, struct stream *stream, struct moment n
     }
     stream->is_dirty = false;
     stream->chain_id = instrument->book.id;
-    stream->chain_offset = instrument->id_offset;
+    stream->chain_offset = stream_id_offset(stream);
     if (stream->rule.carries == CARRIES_AGGREGATE) {
         instrument->aggregate_first = instrument->trade.id + 1;
         instrument->aggregate_lots = 0;
@@ -382,7 +382,7 @@ static void stream_told(struct stream *stream)
 {
     stream->is_dirty = false;
     stream->chain_id = stream->instrument->book.id;
-    stream->chain_offset = stream->instrument->id_offset;
+    stream->chain_offset = stream_id_offset(stream);
     stream->told++;
     if (stream->rule.carries == CARRIES_AGGREGATE) {
         stream->instrument->aggregate_id++;

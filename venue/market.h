@@ -71,7 +71,8 @@ struct stream {
     bool is_dirty;         /* something changed since it last spoke */
     uint64_t chain_id;     /* last id told; a depth update chains on it */
     uint64_t chain_next;   /* first id since */
-    uint64_t chain_offset; /* the instrument's id_offset when it last spoke */
+    uint64_t chain_offset; /* stream_id_offset() when it last spoke */
+    uint64_t id_ahead;     /* OKX: its ids are told that much higher than the book's */
     uint64_t told;         /* frames */
     struct text last;      /* what it last said */
     struct stream *next;   /* of the same instrument */
@@ -110,6 +111,12 @@ struct market_options {
 struct market *
 market_create(const struct market_options *options, struct sink sink, struct moment now);
 void market_destroy(struct market *market);
+
+/** How much lower than the book's the ids are that a stream tells now; higher as its negative. */
+static inline uint64_t stream_id_offset(const struct stream *stream)
+{
+    return stream->instrument->id_offset - stream->id_ahead;
+}
 
 /** Finds or makes a stream. NULL: the venue has no such channel, or the symbol is bogus. */
 struct stream *

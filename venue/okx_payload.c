@@ -20,10 +20,10 @@ static uint64_t back(uint64_t id, struct stamp stamp)
     return id > stamp.id_back ? id - stamp.id_back : 1;
 }
 
-/* As told: lower by the resets there have been. */
+/* As told: lower by the resets there have been, higher where the channel counts by itself. */
 static uint64_t now_id(const struct stream *stream)
 {
-    return stream->instrument->book.id - stream->instrument->id_offset;
+    return stream->instrument->book.id - stream_id_offset(stream);
 }
 
 static uint64_t told_id(const struct stream *stream)

@@ -344,6 +344,27 @@ do_reset_ids(struct exchange *exchange, const struct command *command, struct te
     return each_stream(exchange, command, reset, answer);
 }
 
+/* As if a channel's seqId were of another row than its book's other channels'. */
+static const char *
+do_ids_ahead(struct exchange *exchange, const struct command *command, struct text *answer)
+{
+    struct target target;
+    uint64_t ahead;
+    unsigned count = 0;
+    if (command->count < 3 || !target_parse(command->words[1], &target) ||
+        target.kind != TARGET_STREAM || !command_number(command->words[2], 1000000000, &ahead)) {
+        return "write: ids-ahead STREAM N";
+    }
+    for (struct topic *at = exchange->topics; at != NULL; at = at->next) {
+        if (at->stream != NULL && target_is_stream(&target, at->name)) {
+            at->stream->id_ahead = ahead;
+            count++;
+        }
+    }
+    text_addf(answer, " streams=%u", count);
+    return NULL;
+}
+
 static const char *
 do_connects(struct exchange *exchange, const struct command *command, struct text *answer)
 {
@@ -445,6 +466,7 @@ static const struct {
     {"bogus", do_bogus},
     {"duplicate", do_duplicate},
     {"reset", do_reset_ids},
+    {"ids-ahead", do_ids_ahead},
     {"connects", do_connects},
     {"clear", do_clear},
     {"list", do_list},

@@ -15,6 +15,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import advice_scenarios
+import debt_scenarios
 import engine_scenarios
 import fault_scenarios
 import lease_scenarios
@@ -32,6 +33,7 @@ SPECIAL = (  # the common shape does not fit them
     *advice_scenarios.SCENARIOS,
     *engine_scenarios.SCENARIOS,
     *socket_scenarios.SCENARIOS,
+    *debt_scenarios.SCENARIOS,
 )
 
 

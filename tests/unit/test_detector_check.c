@@ -41,6 +41,7 @@ struct market {
     uint32_t cut_size;
     uint32_t size; /* of the best bid */
     uint32_t other_faults;
+    bool has_no_ids; /* frames as OKX sent them before seqId */
 };
 
 static struct market market;
@@ -89,7 +90,8 @@ static uint64_t told(const struct telling *telling, uint64_t id)
 
 static struct event timed(uint32_t stream, uint64_t id)
 {
-    return with_lag(with_id(bare(stream, 0, ms(market.now_ms)), id), 0);
+    const struct event event = bare(stream, 0, ms(market.now_ms));
+    return with_lag(market.has_no_ids ? event : with_id(event, id), 0);
 }
 
 static void best_tell(void)
@@ -366,6 +368,18 @@ static void ids_by_chance_are_never_believed(void **state)
     nobody_is_accused(1700, 0, 0, true);
 }
 
+static void times_in_place_of_ids_are_never_believed(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market.has_no_ids = true;
+    market_play(2 * MINUTE_MS);
+    (void)fall_silent(&market.books);
+    market_play(4000);
+    assert_absent(mute());
+    market_close();
+}
+
 static void books_that_take_longer_than_allowed_are_owed_nothing(void **state)
 {
     (void)state;
@@ -483,6 +497,7 @@ int main(void)
         cmocka_unit_test(ids_ahead_of_the_others_are_never_believed),
         cmocka_unit_test(ids_a_little_ahead_or_behind_accuse_nobody_and_are_found_out),
         cmocka_unit_test(ids_by_chance_are_never_believed),
+        cmocka_unit_test(times_in_place_of_ids_are_never_believed),
         cmocka_unit_test(books_that_take_longer_than_allowed_are_owed_nothing),
         cmocka_unit_test(
             what_failed_is_tried_again_with_the_next_connection_and_needs_twice_as_much),

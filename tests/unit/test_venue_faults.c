@@ -219,19 +219,25 @@ static void duplicate_says_the_last_words_twice(void **state)
     assert_non_null(strstr(told(connection), "depthUpdate"));
 }
 
-static void a_reset_keeps_the_chain_and_lowers_the_ids(void **state)
+/* What a command does to the chain of a book that has begun: how often an id was lower than the one before it,
+ * and how often it leapt ahead. */
+struct turns {
+    unsigned resets;
+    unsigned leaps;
+};
+
+static struct turns turns_after(struct lab *lab, const char *command)
 {
-    struct lab *lab = *state;
     struct connection *okx = open_at(lab, VENUE_OKX, "/ws/v5/public", "");
+    struct turns turns = {0};
+    unsigned long long last = 0;
+    const char *text;
     ask(okx, "{\"op\":\"subscribe\",\"args\":[{\"channel\":\"books\",\"instId\":\"BTC-USDT\"}]}");
     run(lab, NS_PER_S);
     (void)told(okx); /* the answer, and then the snapshot */
     (void)told(okx);
-    assert_does(lab, "reset okx/BTC-USDT/books");
+    assert_does(lab, command);
     run(lab, NS_PER_S);
-    unsigned long long last = 0;
-    unsigned resets_seen = 0;
-    const char *text;
     while ((text = told(okx)) != NULL) {
         unsigned long long before;
         unsigned long long id;
@@ -239,10 +245,25 @@ static void a_reset_keeps_the_chain_and_lowers_the_ids(void **state)
             strstr(text, "\"prevSeqId\""), "\"prevSeqId\":%llu,\"seqId\":%llu", &before, &id);
         assert_int_equal(read, 2);
         assert_true(last == 0 || before == last);
-        resets_seen += id < before;
+        turns.resets += id < before;
+        turns.leaps += id > before + 500000;
         last = id;
     }
-    assert_int_equal(resets_seen, 1);
+    return turns;
+}
+
+static void a_reset_keeps_the_chain_and_lowers_the_ids(void **state)
+{
+    const struct turns turns = turns_after(*state, "reset okx/BTC-USDT/books");
+    assert_int_equal(turns.resets, 1);
+    assert_int_equal(turns.leaps, 0);
+}
+
+static void ids_ahead_keep_the_chain_and_are_higher(void **state)
+{
+    const struct turns turns = turns_after(*state, "ids-ahead okx/BTC-USDT/books 1000000");
+    assert_int_equal(turns.resets, 0);
+    assert_int_equal(turns.leaps, 1);
 }
 
 static void a_crossed_stream_shows_the_bid_above_the_ask(void **state)
@@ -332,6 +353,7 @@ int main(void)
         LAB_TEST(a_wrong_command_is_an_error_and_changes_nothing),
         LAB_TEST(duplicate_says_the_last_words_twice),
         LAB_TEST(a_reset_keeps_the_chain_and_lowers_the_ids),
+        LAB_TEST(ids_ahead_keep_the_chain_and_are_higher),
         LAB_TEST(a_crossed_stream_shows_the_bid_above_the_ask),
         LAB_TEST(quirks_say_the_same_in_another_way),
         LAB_TEST(a_quirk_changes_the_stream_it_is_put_on),
