@@ -153,6 +153,10 @@ int cli_finish(int code);
  *  returns the exit code. */
 int cli_gates_since(const struct flatline *reader, uint64_t since_ns, bool json);
 
+/** The exit code of a command that has printed what it could, from a look made before it did: CLI_DEAD
+ *  with a line on standard error where the sentinel is not alive. */
+int cli_verdict(const char *command, bool is_alive, int code);
+
 /** The usual course of a command without options of its own: parse, attach, print, detach. */
 int cli_run(const struct cli_usage *usage,
             int argc,

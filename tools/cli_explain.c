@@ -450,7 +450,9 @@ int explain_command(int argc, char **argv)
     }
     code = cli_attach(usage.command, choice.segment, &reader);
     if (code == CLI_DONE) {
+        const bool is_alive = flatline_alive(reader, flatline_now_mono_ns());
         code = explain(reader, choice.json, choice.argument_count, choice.arguments);
+        code = cli_verdict(usage.command, is_alive, code);
         flatline_detach(reader);
     }
     return code;

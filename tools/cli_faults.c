@@ -76,7 +76,9 @@ int faults_command(int argc, char **argv)
     }
     code = cli_attach(usage.command, choice.segment, &reader);
     if (code == CLI_DONE) {
+        const bool is_alive = flatline_alive(reader, flatline_now_mono_ns());
         code = print_faults(reader, choice.json, choice.own[0] != NULL);
+        code = cli_verdict(usage.command, is_alive, code);
         flatline_detach(reader);
     }
     return code;

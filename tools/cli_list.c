@@ -199,8 +199,10 @@ int gates_command(int argc, char **argv)
     }
     code = cli_attach(gates_usage.command, choice.segment, &reader);
     if (code == CLI_DONE) {
+        const bool is_alive = flatline_alive(reader, flatline_now_mono_ns());
         code = since != NULL ? cli_gates_since(reader, since_ns, choice.json)
                              : print_gates(reader, choice.json);
+        code = cli_verdict(gates_usage.command, is_alive, code);
         flatline_detach(reader);
     }
     return code;

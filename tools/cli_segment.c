@@ -87,6 +87,15 @@ int cli_faults(const struct flatline *reader, bool open_only, struct flatline_fa
     return count;
 }
 
+int cli_verdict(const char *command, bool is_alive, int code)
+{
+    if (is_alive || code != CLI_DONE) {
+        return code;
+    }
+    (void)fprintf(stderr, "flatline %s: the sentinel is dead: this is what it left\n", command);
+    return CLI_DEAD;
+}
+
 int cli_run(const struct cli_usage *usage,
             int argc,
             char **argv,
@@ -100,7 +109,8 @@ int cli_run(const struct cli_usage *usage,
     }
     code = cli_attach(usage->command, choice.segment, &reader);
     if (code == CLI_DONE) {
-        code = print(reader, choice.json);
+        const bool is_alive = flatline_alive(reader, flatline_now_mono_ns());
+        code = cli_verdict(usage->command, is_alive, print(reader, choice.json));
         flatline_detach(reader);
     }
     return code;

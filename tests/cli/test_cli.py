@@ -165,6 +165,26 @@ class Status(Reader):
         self.assertEqual((code, status["alive"]), (3, False))
         self.assertEqual({s["why"] for s in status["streams"]}, {"SENTINEL_DEAD"})
 
+    def test_every_list_of_a_dead_sentinel_is_told_whole_with_3(self):
+        puppet = self.puppet()
+        puppet.do(f"fault 1 {GAP} 0")
+        puppet.live()
+        commands = (["streams"], ["gates"], ["gates", "--since", "1h"], ["faults"], ["explain", BOOK], ["explain"],
+                    ["advice"], ["dump"], ["status"])
+        living = {tuple(c): self.run_flatline(*c) for c in commands}
+        puppet.do("beat 0")
+        puppet.die()
+        for command in commands:
+            for form in ([], ["--json"]):
+                code, out, err = self.run_flatline(*command, *form)
+                self.assertEqual(code, 3, (command, form))
+                self.assertTrue(out, command)
+                if command != ["status"]:  # it says DEAD itself
+                    self.assertEqual(err, f"flatline {command[0]}: the sentinel is dead: this is what it left\n")
+            code, out, err = living[tuple(command)]
+            self.assertEqual((code, err), (0, ""), command)
+            self.assertNotIn("dead: this is", out)
+
 
 class Check(Reader):
     def verdict(self):
@@ -208,9 +228,9 @@ class GatesSince(Reader):
     """Closures of gates, from lapses and renewals that the puppet dates back. Its clock and ours differ by milliseconds at most,
     and its life begins with the test: what is dated before that is clipped, so windows here are of its life alone."""
 
-    def since(self, *argv):
+    def since(self, *argv, exits=0):
         code, out, errors = self.run_flatline("gates", "--since", "24h", "--json", *argv)
-        self.assertEqual(code, 0, errors)
+        self.assertEqual(code, exits, errors)
         return {gate["gate"]: gate for gate in json.loads(out)}
 
     def test_closures_of_members_are_closures_of_their_gates(self):
@@ -276,7 +296,7 @@ class GatesSince(Reader):
         puppet.live(ms=100)
         time.sleep(0.4)
         puppet.die()
-        for gate in self.since().values():
+        for gate in self.since(exits=3).values():
             self.assertEqual((gate["closures"], gate["longest_by"], gate["longest_why"]), (1, None, "sentinel dead"))
             self.assertGreaterEqual(gate["closed_ns"], 250_000_000)
 
@@ -371,7 +391,7 @@ class Lists(Reader):
         puppet.do(f"fault 1 {GAP} 0", f"fault 2 {DOWN} 1", f"clear 1 {GAP} 0")
         puppet.die()
         code, faults = self.json_of("faults")
-        self.assertEqual((code, [f["id"] for f in faults]), (0, [2, 1]))
+        self.assertEqual((code, [f["id"] for f in faults]), (3, [2, 1]))
         self.assertEqual((faults[0]["kind"], faults[0]["stream"], faults[0]["cleared_ns"]), ("DOWN", OKX, None))
         self.assertEqual(faults[0]["connection"], "okx/public/0")
         self.assertIsInstance(faults[1]["cleared_ns"], int)
