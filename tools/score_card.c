@@ -315,17 +315,16 @@ static void bits_print(uint32_t bits, const char *const *names, FILE *out)
 void card_print_oracle(FILE *out)
 {
     char a[CELL_BYTES];
-    (void)fputs("\n## What is injected, and what is right\n\nSaid before anything ran "
-                "(`tools/score_table.c`); any of several kinds or scopes will do.\n\n"
-                "| injected | what happens | kind | scope | blame | promised within |\n"
-                "|---|---|---|---|---|---|\n",
-                out);
+    (void)fputs(
+        "\n## What is injected, and what is right\n\nSaid before anything ran "
+        "(`tools/score_table.c`); any of several kinds will do, and any of several to blame.\n\n"
+        "| injected | what happens | kind | blame | promised within |\n"
+        "|---|---|---|---|---|\n",
+        out);
     for (uint32_t i = 1; i < injection_count; i++) {
         const struct injection *what = &injections[i];
         (void)fprintf(out, "| %s | %s | ", what->name, what->what);
         bits_print(what->kinds, kind_names, out);
-        (void)fputs(" | ", out);
-        bits_print(what->scopes, told_names, out);
         (void)fputs(" | ", out);
         bits_print(what->blames, told_names, out);
         (void)fprintf(out,

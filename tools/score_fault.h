@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * score_fault.h - what goes wrong in a trial, and what is right to say of it. The table is data,
- * written before anything runs: kind, scope and blame of each injection are what a person who sees
+ * written before anything runs: kind and blame of each injection are what a person who sees
  * everything would say, whatever this version of the detector can prove.
  *
  * An injection is a pure transform of a tape: it drops, delays, repeats or adds events.
@@ -18,34 +18,35 @@
 /* What is done to the tape. */
 enum fault_way {
     WAY_NOTHING,
-    WAY_MUTE,      /* data is dropped; pings and pongs come */
-    WAY_FREEZE,    /* each frame is the last one again */
-    WAY_LAG,       /* a delay that grows, and drains */
-    WAY_HOLD,      /* nothing for a while, then all of it at once */
-    WAY_STALL,     /* as HOLD, on every link, and we know it was us */
-    WAY_ENGINE,    /* the engine's beat stands still */
-    WAY_GAP,       /* a few frames are missing */
-    WAY_BLACKHOLE, /* nothing at all, and the pong runs out */
-    WAY_CLOCK,     /* the venue's clock steps back */
-    WAY_KEY,       /* the listenKey is gone */
-    WAY_RESET,     /* the connection ends; a new one serves all */
-    WAY_PARTIAL,   /* ... all but one stream */
-    WAY_ACK_ONLY,  /* ... nothing, though it acknowledges */
+    WAY_MUTE,         /* data is dropped; pings and pongs come */
+    WAY_FREEZE,       /* each frame is the last one again */
+    WAY_LAG,          /* a delay that grows, and drains */
+    WAY_HOLD,         /* nothing for a while, then all of it at once */
+    WAY_STALL,        /* as HOLD, on every link, and we know it was us */
+    WAY_ENGINE_STALL, /* the engine's beat stands still */
+    WAY_GAP,          /* a few frames are missing */
+    WAY_BLACKHOLE,    /* nothing at all, and the pong runs out */
+    WAY_CLOCK,        /* the venue's clock steps back */
+    WAY_KEY,          /* the listenKey is gone */
+    WAY_RESET,        /* the connection ends; a new one serves all */
+    WAY_PARTIAL,      /* ... all but one stream */
+    WAY_ACK_ONLY,     /* ... nothing, though it acknowledges */
 };
 
 /* What it is done to. */
 enum fault_target {
     TARGET_NONE,
-    TARGET_DEPTH,   /* one chained book stream */
-    TARGET_BEST,    /* one stream of best prices */
-    TARGET_SYMBOL,  /* all streams of one symbol on the link of its book */
-    TARGET_CHANNEL, /* depth of every symbol of a link */
-    TARGET_LINK,    /* a connection that has no twin */
-    TARGET_TWIN,    /* one of two */
-    TARGET_ROUTE,   /* a route of a venue that has others */
-    TARGET_VENUE,   /* all links of the venue that has most */
-    TARGET_ALL,     /* all links there are */
-    TARGET_USER,    /* the account's stream */
+    TARGET_DEPTH,    /* one chained book stream */
+    TARGET_BEST,     /* one stream of best prices */
+    TARGET_SYMBOL,   /* all streams of one symbol on the link of its book */
+    TARGET_CHANNEL,  /* depth of every symbol of a link */
+    TARGET_LINK,     /* a connection that has no twin */
+    TARGET_TWIN,     /* one of two, or more, that carry the same */
+    TARGET_ANY_LINK, /* a connection, whether it has a twin or not */
+    TARGET_ROUTE,    /* a route of a venue that has others */
+    TARGET_VENUE,    /* all links of the venue that has most */
+    TARGET_ALL,      /* all links there are */
+    TARGET_USER,     /* the account's stream */
 };
 
 #define KIND(name)  (1U << FLATLINE_FAULT_##name)
@@ -60,9 +61,8 @@ struct injection {
     bool recorded; /* on recordings, too */
     uint64_t lasts_ns;
     /* the right verdict */
-    uint32_t kinds;       /* any of these */
-    uint32_t scopes;      /* bits of enum flatline_scope */
-    uint32_t blames;      /* any of these */
+    uint32_t kinds;       /* any of these, at what is hit */
+    uint32_t blames;      /* bits of enum flatline_scope: any of these */
     uint32_t also;        /* kinds that follow from it, and are no false alarm */
     uint64_t promised_ns; /* after the first missed event: what the design promises */
     const char *promise;  /* instead, where it hangs on the frames that come */

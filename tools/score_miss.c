@@ -36,6 +36,9 @@ void miss_begin(const struct miss_log *log,
                   verdict,
                   seconds_after(truth->missed_ns, truth->start_ns));
     streams_print(log->out, desk, truth->streams);
+    if (truth->streams == 0) {
+        (void)fputs("no stream", log->out);
+    }
     (void)fputs("\n", log->out);
 }
 
@@ -43,11 +46,11 @@ void miss_finding(const struct miss_log *log,
                   const struct desk *desk,
                   const struct truth *truth,
                   const struct finding *finding,
-                  bool is_right)
+                  char mark)
 {
     (void)fprintf(log->out,
                   "  %c %+.3f s %s of %s",
-                  is_right ? '*' : ' ',
+                  mark,
                   seconds_after(finding->at_ns, truth->start_ns),
                   flatline_fault_name((enum flatline_fault_kind)finding->fault_kind),
                   flatline_scope_name((enum flatline_scope)finding->scope));

@@ -25,11 +25,11 @@ void miss_begin(const struct miss_log *log,
                 const struct truth *truth,
                 const char *verdict);
 
-/** One finding of it. */
+/** One finding of it; `mark` is what it was held to be: '*' right, '!' false, ' ' neither. */
 void miss_finding(const struct miss_log *log,
                   const struct desk *desk,
                   const struct truth *truth,
                   const struct finding *finding,
-                  bool is_right);
+                  char mark);
 
 #endif

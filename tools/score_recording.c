@@ -155,6 +155,18 @@ struct playback playback_of(const struct recording *recording)
 
 /* ---- a whole file ---------------------------------------------------------------------------- */
 
+/* Links that carry the same are twins, be there two or more of them. */
+static void twins_find(struct desk *desk)
+{
+    for (uint32_t i = 0; i < desk->link_count; i++) {
+        for (uint32_t k = 0; k < desk->link_count; k++) {
+            if (i != k && (desk->links[i].streams & desk->links[k].streams) != 0) {
+                desk->links[i].twin = (int)k;
+            }
+        }
+    }
+}
+
 int recording_open(const char *path, struct recording **ret_recording)
 {
     enum flatline_venue venue;
@@ -188,6 +200,7 @@ int recording_open(const char *path, struct recording **ret_recording)
         return status;
     }
     tape_sort(&recording->events);
+    twins_find(&recording->desk);
     *ret_recording = recording;
     return 0;
 }

@@ -18,6 +18,7 @@ struct noted {
     uint64_t blamed_ns;     /* since when it blames somebody; 0: nobody yet */
     bool is_right;
     bool is_false;
+    bool is_old; /* of an episode before */
 };
 
 struct run {
@@ -251,33 +252,16 @@ static bool blame_close(struct run *run)
     return is_right;
 }
 
-/* A trial that went wrong, for whoever wants to know why. */
-static void miss_tell(const struct run *run, const char *verdict)
-{
-    const struct session *session = run->session;
-    if (session->misses.out == NULL) {
-        return;
-    }
-    miss_begin(&session->misses, session->injection, run->desk, &run->truth, verdict);
-    for (uint32_t i = 0; i < run->noted_count; i++) {
-        const struct noted *noted = &run->noted[i];
-        miss_finding(&session->misses, run->desk, &run->truth, &noted->finding, noted->is_right);
-    }
-}
-
-static void episode_close(struct run *run)
+/* What went wrong with a trial, in words; NULL: it was found, and blamed right. */
+static const char *trial_close(struct run *run)
 {
     struct score_sum *sum = run->sum;
     const struct truth *truth = &run->truth;
-    if (run->session->injection->way == WAY_NOTHING || truth->is_void) {
-        return;
-    }
     const struct noted *first = noted_first(run, false);
     sum->trials++;
     if (first == NULL) {
         sum->told[TOLD_NOTHING]++;
-        miss_tell(run, "not found");
-        return;
+        return "not found";
     }
     const uint64_t at_ns = first->finding.at_ns;
     const uint64_t due_ns = truth->due_ns;
@@ -285,8 +269,34 @@ static void episode_close(struct run *run)
     sum->in_time += at_ns <= due_ns;
     hist_record(sum->exposure, at_ns > truth->missed_ns ? at_ns - truth->missed_ns : 0);
     hist_record(sum->late, at_ns > due_ns ? at_ns - due_ns : 0);
-    if (!blame_close(run)) {
-        miss_tell(run, headline(run) == NULL ? "undecided" : "wrongly blamed");
+    if (blame_close(run)) {
+        return NULL;
+    }
+    return headline(run) == NULL ? "undecided" : "wrongly blamed";
+}
+
+/* For whoever wants to know why. */
+static void miss_tell(const struct run *run, const char *verdict)
+{
+    const struct session *session = run->session;
+    miss_begin(&session->misses, session->injection, run->desk, &run->truth, verdict);
+    for (uint32_t i = 0; i < run->noted_count; i++) {
+        const struct noted *noted = &run->noted[i];
+        const char mark = noted->is_right ? '*' : noted->is_false ? '!' : ' ';
+        miss_finding(&session->misses, run->desk, &run->truth, &noted->finding, mark);
+    }
+}
+
+static void episode_close(struct run *run)
+{
+    const bool is_trial = run->session->injection->way != WAY_NOTHING && !run->truth.is_void;
+    const char *verdict = is_trial ? trial_close(run) : NULL;
+    for (uint32_t i = 0; i < run->noted_count && verdict == NULL; i++) {
+        const struct noted *noted = &run->noted[i];
+        verdict = noted->is_false && !noted->is_old ? "accused falsely" : NULL;
+    }
+    if (verdict != NULL && run->session->misses.out != NULL) {
+        miss_tell(run, verdict);
     }
 }
 
@@ -298,6 +308,7 @@ static void noted_age(struct run *run)
         struct noted noted = run->noted[i];
         if (noted.finding.cleared_ns == 0) {
             noted.is_right = false;
+            noted.is_old = true;
             run->noted[kept++] = noted;
         }
     }

@@ -7,6 +7,7 @@
  */
 #include "tools/score_fault.h"
 #include "tools/score_market.h"
+#include "tools/score_recording.h"
 #include "tools/score_run.h"
 #include "tools/score_sum.h"
 #include "tools/score_witness.h"
@@ -17,7 +18,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,7 +67,7 @@ static void every_injection_says_what_is_right_before_it_runs(void **state)
     for (uint32_t i = 1; i < injection_count; i++) {
         const struct injection *what = &injections[i];
         assert_true(what->way != WAY_NOTHING && what->lasts_ns > 0);
-        assert_true(what->kinds != 0 && what->scopes != 0 && what->blames != 0);
+        assert_true(what->kinds != 0 && what->blames != 0);
         assert_true((what->promised_ns > 0) != (what->promise != NULL));
         for (uint32_t k = 0; k < i; k++) {
             assert_string_not_equal(what->name, injections[k].name);
@@ -338,6 +341,65 @@ static void a_life_begins_with_what_was_learned_before_it(void **state)
     market_destroy(market);
 }
 
+static void a_frozen_stream_says_again_on_each_connection_what_that_one_said_last(void **state)
+{
+    (void)state;
+    struct desk desk = {.link_count = 2};
+    assert_int_equal(desk_add_stream(&desk, "okx/BTC-USDT/books"), 0);
+    desk.links[0] = (struct desk_link){.venue = FLATLINE_VENUE_OKX, .streams = 1, .twin = 1};
+    desk.links[1] = (struct desk_link){.venue = FLATLINE_VENUE_OKX, .streams = 1, .twin = 0};
+    struct tape tape = {0};
+    for (uint32_t i = 0; i < 100; i++) {
+        const struct event event = {.recv_mono_ns = (1000 + i) * NS_PER_S,
+                                    .connection = (uint16_t)(i % 2),
+                                    .kind = EVENT_DATA,
+                                    .data = {.id = i}};
+        tape_add(&tape, &event);
+    }
+    struct dice dice = dice_seed(1, 1, 1, 1);
+    struct truth truth;
+    const struct injection *what = injection_named("frozen-replay");
+    fault_aim(what, &desk, &dice, 1010 * NS_PER_S, &truth);
+    assert_int_equal(truth.links, 3);
+    truth.end_ns = 1090 * NS_PER_S;
+    fault_inject(what, &desk, &dice, &tape, &truth);
+    for (uint32_t i = 0; i < 100; i++) {
+        const uint64_t id = i < 10 || i >= 90 ? i : 8 + i % 2;
+        assert_int_equal(tape.events[i].data.id, id);
+    }
+    assert_int_equal(truth.due_ns, (1010 + 38) * NS_PER_S); /* the first connection's twentieth */
+    tape_free(&tape);
+}
+
+/* Three connections: two carry the same book, the third another one. */
+static void recorded_connections_that_carry_the_same_are_twins(void **state)
+{
+    (void)state;
+    static const char frames[] =
+        "1626995750000000000\tone\t{\"stream\":\"btcusdt@depth\",\"data\":{\"e\":\"depthUpdate\","
+        "\"E\":1626995750000,\"s\":\"BTCUSDT\",\"U\":1,\"u\":2,\"b\":[],\"a\":[]}}\n"
+        "1626995750100000000\ttwo\t{\"stream\":\"btcusdt@depth\",\"data\":{\"e\":\"depthUpdate\","
+        "\"E\":1626995750000,\"s\":\"BTCUSDT\",\"U\":1,\"u\":2,\"b\":[],\"a\":[]}}\n"
+        "1626995750200000000\tthree\t{\"stream\":\"ethusdt@depth\",\"data\":{\"e\":\"depthUpdate\","
+        "\"E\":1626995750000,\"s\":\"ETHUSDT\",\"U\":1,\"u\":2,\"b\":[],\"a\":[]}}\n";
+    char path[] = "/tmp/flatline-score-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, frames, sizeof(frames) - 1U), sizeof(frames) - 1U);
+    (void)close(fd);
+    struct recording *recording = NULL;
+    const int opened = recording_open(path, &recording);
+    (void)unlink(path);
+    assert_int_equal(opened, 0);
+    const struct playback playback = playback_of(recording);
+    const struct desk *desk = playback.source.desk;
+    assert_int_equal(desk->link_count, 3);
+    assert_int_equal(desk->links[0].twin, 1);
+    assert_int_equal(desk->links[1].twin, 0);
+    assert_int_equal(desk->links[2].twin, -1);
+    recording_close(recording);
+}
+
 static int job_note(void *context, uint32_t number)
 {
     uint8_t *done = context;
@@ -377,6 +439,8 @@ int main(void)
         cmocka_unit_test(rest_is_not_asked_before_the_market_begins),
         cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
         cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
+        cmocka_unit_test(a_frozen_stream_says_again_on_each_connection_what_that_one_said_last),
+        cmocka_unit_test(recorded_connections_that_carry_the_same_are_twins),
         cmocka_unit_test(each_job_is_done_once_however_many_workers_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
