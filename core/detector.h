@@ -203,7 +203,8 @@ struct stream_view {
 const struct stream_view *detector_stream(const struct detector *detector, uint32_t stream);
 
 /** How many there are whose silences may be learned: the streams, and behind them, in the order of
- *  their indices, the connections (of all their streams together). */
+ *  their indices, the connections (of all their streams together); the last is all of these
+ *  together. */
 uint32_t detector_silence_count(const struct detector *detector);
 
 /** What was learned of the silences of one of these, for a file; NULL: nothing is. Stands still

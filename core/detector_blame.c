@@ -15,6 +15,7 @@
 
 enum { CONFIDENCE_IMPROBABLE = 75 };
 
+#define MARGIN_NS (50 * NS_PER_MS)  /* of an allowance, beyond the channel's speed */
 #define NARROW_NS (500 * NS_PER_MS) /* once one of a cohort speaks, the others have so long */
 
 #define LOOK_NS       (100 * NS_PER_MS) /* what is undecided is looked at again, ... */
@@ -74,6 +75,9 @@ static bool route_explains(const struct detector *detector, const struct carrier
 
 static bool summary_is_explained(const struct detector *detector, const struct fault *summary)
 {
+    if (summary->scope == FLATLINE_SCOPE_HOST) {
+        return false;
+    }
     const struct carrier *carrier = &detector->carriers[summary->connection];
     switch (summary->scope) {
     case FLATLINE_SCOPE_CHANNEL:
@@ -199,6 +203,26 @@ static struct cohort channel_cohort(const struct detector *detector,
     return cohort;
 }
 
+/* Has its connection brought anything of another channel since, in the second half of the silence? If not, it may
+ * be all of the connection. */
+static bool others_are_heard(const struct detector *detector,
+                             const struct carrier *carrier,
+                             uint8_t channel,
+                             uint64_t since_ns,
+                             uint64_t at_ns)
+{
+    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        const struct leg *leg = &detector->legs[at];
+        if (detector->streams[leg->stream].traits.channel != channel &&
+            leg->last_recv_ns > since_ns + half_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void channel_silent(struct detector *detector,
                            struct carrier *carrier,
                            const struct leg *leg,
@@ -260,6 +284,25 @@ leg_is_contrasted_at(const struct detector *detector, const struct leg *leg, uin
     return others == 0;
 }
 
+/* From when on others that are heard tell a mute leg from its channel: when a frame of its own would have
+ * come by the channel's speed; where its twin accuses it alone, as soon as its connection delivers. */
+static bool
+mute_is_contrasted(const struct detector *detector, const struct leg *leg, const struct fault *mute)
+{
+    const uint64_t allowed_ns = mute->evidence[2];
+    const uint64_t margin_ns = allowed_ns < MARGIN_NS ? allowed_ns : MARGIN_NS;
+    switch ((enum debt_witness)mute->evidence[5]) {
+    case BY_TWIN:
+        return detector->carriers[leg->connection].last_data_ns > mute->onset_ns;
+    case BY_CHANNEL:
+        return leg_is_contrasted_at(detector, leg, mute->onset_ns + allowed_ns - margin_ns);
+    case BY_BEST:
+    case BY_REST:
+        break;
+    }
+    return leg_is_contrasted_at(detector, leg, mute->onset_ns);
+}
+
 /* Has another channel of its book been heard on this connection in the second half of its silence? Then
  * the book moves, and a frame is to be expected. */
 static bool book_moves(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
@@ -295,7 +338,11 @@ static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
     if (fault == NULL) {
         return detector->streams[leg->stream].faults[STREAM_SILENT].id != 0;
     }
-    if (leg_is_contrasted_at(detector, leg, leg_silent_since_ns(detector, leg))) {
+    const bool is_contrasted =
+        fault->kind == FLATLINE_FAULT_MUTE
+            ? mute_is_contrasted(detector, leg, fault)
+            : leg_is_contrasted_at(detector, leg, leg_silent_since_ns(detector, leg));
+    if (is_contrasted) {
         fault->blame = FLATLINE_SCOPE_STREAM;
         fault->confidence =
             fault->kind == FLATLINE_FAULT_MUTE ? CONFIDENCE_CONTRAST : CONFIDENCE_IMPROBABLE;
@@ -305,7 +352,8 @@ static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
     if (carrier->faults[CARRIER_CHANNEL].id == 0) {
         const uint8_t channel = detector->streams[leg->stream].traits.channel;
         const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
-        if (cohort_fell_together(&cohort)) {
+        if (cohort_fell_together(&cohort) &&
+            others_are_heard(detector, carrier, channel, cohort.last_ns, at_ns)) {
             channel_silent(detector, carrier, leg, &cohort, at_ns);
             return false;
         }
@@ -316,7 +364,7 @@ static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
 /* Before it is told: whom its silence accuses. */
 void blame_of_leg(const struct detector *detector, const struct leg *leg, struct fault *mute)
 {
-    if (!leg_is_contrasted_at(detector, leg, mute->onset_ns)) {
+    if (!mute_is_contrasted(detector, leg, mute)) {
         mute->blame = FLATLINE_SCOPE_UNKNOWN;
         mute->confidence = CONFIDENCE_UNDECIDED;
     }
@@ -329,9 +377,10 @@ void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t a
         leg->side == SIDE_NONE) {
         return;
     }
-    const struct cohort cohort =
-        channel_cohort(detector, carrier, detector->streams[leg->stream].traits.channel, at_ns);
-    if (cohort_fell_together(&cohort)) {
+    const uint8_t channel = detector->streams[leg->stream].traits.channel;
+    const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
+    if (cohort_fell_together(&cohort) &&
+        others_are_heard(detector, carrier, channel, cohort.last_ns, at_ns)) {
         channel_silent(detector, carrier, leg, &cohort, at_ns);
     } else {
         blame_look_at(detector, carrier, at_ns + LOOK_NS);

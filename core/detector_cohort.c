@@ -33,7 +33,7 @@ void cohort_silent(struct cohort *cohort, uint64_t onset_ns)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-static bool carrier_is_member(const struct detector *detector, const struct carrier *carrier)
+bool carrier_is_member(const struct detector *detector, const struct carrier *carrier)
 {
     if (!carrier_is_live(carrier) || !carrier->started) {
         return false;
@@ -453,7 +453,7 @@ void blame_carrier_speaks(struct detector *detector, struct carrier *carrier, ui
         /* what REST has shown meanwhile was lost with all else, and is owed no more */
         witness_forget(detector, &detector->streams[detector->legs[at].stream]);
     }
-    fault_clear(detector, &detector->host_silent, at_ns);
+    host_speaks(detector, at_ns);
     fault_clear(detector, &detector->venue_silent[carrier->venue], at_ns);
     if (detector->silent_route[carrier->venue] == carrier->route) {
         fault_clear(detector, &detector->route_silent[carrier->venue], at_ns);

@@ -385,7 +385,9 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
     sequence_apply(detector, &a);
     if (recv_ns != 0) {
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
+        held_watch(a.carrier, recv_ns);
         timing_apply(detector, &a);
+        host_heard(detector, a.carrier, recv_ns);
         carrier_silence_end(detector, a.carrier, &a);
         debt_apply(detector, &a);
         beats_apply(detector, &a);

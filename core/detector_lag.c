@@ -87,7 +87,8 @@ static bool is_stepped_like(const struct carrier *carrier, const struct carrier 
 }
 
 struct company {
-    uint32_t others;       /* live connections that show lag, of its venue */
+    uint32_t unheard;      /* live connections of its venue that have shown nothing since */
+    uint32_t others;       /* those that have */
     uint32_t late;         /* of these, late by now */
     uint32_t stepped;      /* of these, that went back with it */
     uint32_t other_venues; /* of other venues */
@@ -95,19 +96,18 @@ struct company {
 };
 
 static struct company
-company_of(const struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
+company_of(const struct detector *detector, const struct carrier *carrier, uint64_t since_ns)
 {
     struct company company = {0};
-    const uint64_t recent_ns =
-        detector->policy.lagging_window_ns + detector->policy.lagging_hold_ns;
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
         const struct carrier *other = &detector->carriers[i];
-        if (other == carrier || !carrier_is_live(other) || other->lagging.last_ns == 0 ||
-            other->lagging.last_ns + recent_ns < at_ns) {
+        if (other == carrier || !carrier_is_live(other) || other->lagging.last_ns == 0) {
             continue;
         }
         const bool is_late = other->lag_cusum.since_ns != 0;
-        if (other->venue == carrier->venue) {
+        if (other->lagging.last_ns <= since_ns) {
+            company.unheard += other->venue == carrier->venue;
+        } else if (other->venue == carrier->venue) {
             company.others++;
             company.late += is_late;
             company.stepped += is_stepped_like(carrier, other);
@@ -119,13 +119,16 @@ company_of(const struct detector *detector, const struct carrier *carrier, uint6
     return company;
 }
 
+/* Whom it blames, as far as others have been heard since; until one of its venue was, nobody. */
 static void
 blame_fill(const struct detector *detector, const struct carrier *carrier, struct fault *fault)
 {
-    const struct company company = company_of(detector, carrier, fault->at_ns);
+    const struct company company = company_of(detector, carrier, fault->onset_ns);
     const struct own_wait wait = own_wait_since(detector, carrier, fault->onset_ns);
     const uint64_t step_at_ns = carrier->lag_split.step_at_ns;
     const bool is_step = step_at_ns != 0 && step_at_ns + TOGETHER_NS >= fault->onset_ns;
+    fault->blame = FLATLINE_SCOPE_CONNECTION;
+    fault->confidence = 100;
     fault->evidence[4] = wait.was_seen ? CAUSE_WAY : CAUSE_UNKNOWN;
     fault->evidence[5] = wait.ns;
     if (wait.ns >= detector->policy.lagging_excess_ns / OWN_WAIT_DIVISOR) {
@@ -145,6 +148,21 @@ blame_fill(const struct detector *detector, const struct carrier *carrier, struc
     } else if (company.others > 0 && company.late == company.others) {
         fault->blame = FLATLINE_SCOPE_VENUE;
         fault->confidence = 80;
+    } else if (company.others == 0 && company.unheard > 0) {
+        fault->blame = FLATLINE_SCOPE_UNKNOWN;
+        fault->confidence = CONFIDENCE_UNDECIDED;
+    }
+}
+
+/* Another of its venue may have been heard by now. */
+static void
+blame_again(struct detector *detector, const struct carrier *carrier, struct fault *fault)
+{
+    if (fault->blame == FLATLINE_SCOPE_UNKNOWN && carrier->lag_cusum.since_ns != 0) {
+        blame_fill(detector, carrier, fault);
+        if (fault->blame != FLATLINE_SCOPE_UNKNOWN) {
+            fault_repeat(detector, fault);
+        }
     }
 }
 
@@ -174,7 +192,9 @@ connection_lag_judge(struct detector *detector, const struct arrival *a, uint64_
         lagging_feed(&carrier->lagging, &limits, a->recv_ns, late_ns);
     if (verdict == LAGGING_HEALTHY) {
         fault_clear(detector, fault, a->recv_ns);
-    } else if (verdict == LAGGING_LATE && fault->id == 0) {
+    } else if (fault->id != 0) {
+        blame_again(detector, carrier, fault);
+    } else if (verdict == LAGGING_LATE) {
         const struct lagging_part window = lagging_window(&carrier->lagging, &limits);
         struct fault lagging = lagging_fault(a, FLATLINE_SCOPE_CONNECTION);
         lagging.onset_ns = onset_of(carrier);
@@ -197,6 +217,7 @@ uint64_t lagging_apply(struct detector *detector, const struct arrival *a)
         &a->carrier->lag_split, a->recv_ns, a->excess_ns, leg, a->carrier->leg_count == 1);
     stream_lag_judge(detector, a, parts.stream_ns);
     connection_lag_judge(detector, a, parts.connection_ns);
+    held_apply(detector, a, parts.connection_ns);
     return parts.connection_ns;
 }
 
@@ -205,4 +226,5 @@ void lag_restart(struct carrier *carrier)
     carrier->lagging = (struct lagging){0};
     carrier->lag_split = (struct lag_split){0};
     carrier->lag_cusum = (struct cusum){0};
+    carrier->held = (struct held){0};
 }

@@ -10,8 +10,6 @@
 
 #define CONFIDENCE 95
 
-enum debt_witness { BY_CHANNEL, BY_BEST, BY_TWIN };
-
 static enum debt_witness
 witness_of(const struct detector *detector, const struct leg *leg, enum debt_kind kind)
 {
@@ -55,9 +53,7 @@ leg_mute(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64
     if (fault->id == 0) {
         struct fault mute = mute_finding(detector, leg, kind, at_ns);
         (void)snprintf(mute.text, sizeof(mute.text), "%s", words[witness_of(detector, leg, kind)]);
-        if (kind == DEBT_BOOK) { /* a twin is contrast enough */
-            blame_of_leg(detector, leg, &mute);
-        }
+        blame_of_leg(detector, leg, &mute);
         fault_raise(detector, fault, &mute);
         blame_leg_mute(detector, leg, at_ns);
     }

@@ -31,8 +31,8 @@ bool silence_create(struct detector *detector)
         return true;
     }
     const struct detector_limits *limits = &detector->limits;
-    detector->silences = calloc((size_t)limits->streams_max + limits->connections_max + 1U,
-                                sizeof(*detector->silences));
+    const size_t count = (size_t)limits->streams_max + limits->connections_max + 1U;
+    detector->silences = calloc(count, sizeof(*detector->silences));
     return detector->silences != NULL;
 }
 
@@ -67,6 +67,17 @@ static void budget_divide(struct detector *detector)
     }
 }
 
+/* Where there are two venues, the silence of all is ours. */
+static void host_silence_add(struct detector *detector, enum flatline_venue venue)
+{
+    const bool is_other = detector->stream_count > 0 && detector->streams[0].traits.venue != venue;
+    if (is_other && detector->host_silence == NULL) {
+        detector->host_silence =
+            &detector->silences[detector->limits.streams_max + detector->limits.connections_max];
+        budget_divide(detector);
+    }
+}
+
 void silence_add(struct detector *detector, struct stream *stream)
 {
     const struct stream_traits *traits = &stream->traits;
@@ -76,21 +87,23 @@ void silence_add(struct detector *detector, struct stream *stream)
     if (is_learned) {
         stream->silence = &detector->silences[stream_index(detector, stream)];
         budget_divide(detector);
+        host_silence_add(detector, traits->venue);
     }
     limit_show(detector, stream);
 }
 
 uint32_t detector_silence_count(const struct detector *detector)
 {
-    return detector->stream_count + detector->carrier_count;
+    return detector->stream_count + detector->carrier_count + 1U;
 }
 
 static struct silence *silence_at(const struct detector *detector, uint32_t index)
 {
     flatline_assert(index < detector_silence_count(detector));
-    return index < detector->stream_count
-               ? detector->streams[index].silence
-               : detector->carriers[index - detector->stream_count].silence;
+    const uint32_t connection = index - detector->stream_count;
+    return index < detector->stream_count         ? detector->streams[index].silence
+           : connection < detector->carrier_count ? detector->carriers[connection].silence
+                                                  : detector->host_silence;
 }
 
 const struct silence_tail *detector_silence(const struct detector *detector, uint32_t index)

@@ -24,6 +24,7 @@ void stall_restart(struct detector *detector, struct carrier *carrier, uint64_t 
         DEADLINE_NEVER) {
         carrier_silence_restart(detector, carrier, drained_ns);
     }
+    host_restart(detector, drained_ns);
     beats_restart(detector, carrier, drained_ns);
     if (carrier->state == CARRIER_UP) {
         start_arm(detector, carrier, drained_ns);

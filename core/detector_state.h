@@ -92,7 +92,8 @@ enum carrier_fault {
     CARRIER_INVENTORY,
     CARRIER_LAGGING,
     CARRIER_HALF_OPEN,
-    CARRIER_BACKLOG,
+    CARRIER_BACKLOG, /* bytes that we leave unread */
+    CARRIER_HELD,    /* the same kind, of what was held back on the way */
     CARRIER_MUTE,
     CARRIER_SILENT,
     CARRIER_CHANNEL, /* summary: all streams of one channel are mute */
@@ -158,6 +159,17 @@ struct sign_of_life {
     uint32_t stream;
 };
 
+/* A silence of a connection behind which it shows whether what it brings was held back. */
+struct held {
+    uint64_t from_ns;    /* its last frame before */
+    uint64_t at_ns;      /* its first behind; 0: nothing is to be shown */
+    uint64_t onset_ns;   /* when the first that was held should have come */
+    uint64_t worst_ns;   /* how late */
+    uint64_t resumed_ns; /* at_ns of the last that was found, ... */
+    uint64_t found_ns;   /* ... and when; 0: never */
+    uint32_t samples;    /* late ones */
+};
+
 /* A connection, as carrier of legs. */
 struct carrier {
     enum flatline_venue venue;
@@ -197,6 +209,7 @@ struct carrier {
     struct lagging lagging;   /* of the part of the lag that is the connection's */
     struct lag_split lag_split;
     struct cusum lag_cusum;
+    struct held held;
     struct metronome pings; /* the venue's */
     struct metronome pongs; /* to ours */
     struct lag_window lags;
@@ -285,8 +298,11 @@ struct detector {
     struct silence
         *silences; /* by stream, then by connection; NULL: nothing is learned of silence */
     struct silence_terms silence_terms;
-    struct engines *engines; /* NULL: none are watched */
-    struct sockets *sockets; /* NULL: none are looked at */
+    struct silence *host_silence; /* of all connections together; NULL: is not learned */
+    uint64_t host_due_ns;         /* when to look whether all are silent, or earlier */
+    uint64_t heard_ns;            /* the last frame, over any */
+    struct engines *engines;      /* NULL: none are watched */
+    struct sockets *sockets;      /* NULL: none are looked at */
 
     struct finding *outbox;
     uint32_t outbox_size;
@@ -353,6 +369,10 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
 /* Returns the part of the frame's excess lag that is its connection's. */
 uint64_t lagging_apply(struct detector *detector, const struct arrival *a);
 void lag_restart(struct carrier *carrier);
+
+/* detector_held.c */
+void held_watch(struct carrier *carrier, uint64_t recv_ns);
+void held_apply(struct detector *detector, const struct arrival *a, uint64_t late_ns);
 
 /* detector_lease.c */
 void lease_settle(struct detector *detector, struct stream *stream, uint64_t until_ns);
@@ -450,6 +470,9 @@ void debt_end(struct detector *detector, struct leg *leg, enum debt_kind kind, u
 bool best_has_changed(const struct best *best, const struct event_data *sets);
 bool leg_has_twin(const struct detector *detector, const struct leg *leg);
 
+/* Who has shown what a leg owes: evidence `witness`, docs/EVIDENCE.md. */
+enum debt_witness { BY_CHANNEL, BY_BEST, BY_TWIN, BY_REST };
+
 /* detector_mute.c */
 uint32_t debts_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 
@@ -485,6 +508,8 @@ void user_timeouts(struct detector *detector, uint64_t limit_ns);
 enum { CONFIDENCE_CONTRAST = 90, CONFIDENCE_UNDECIDED = 50 };
 
 /* detector_cohort.c */
+/* Is it one of those whose silence says something? */
+bool carrier_is_member(const struct detector *detector, const struct carrier *carrier);
 bool blame_is_alone(const struct detector *detector, const struct carrier *carrier);
 bool blame_may_be_ours(const struct detector *detector,
                        const struct carrier *carrier,
@@ -581,6 +606,12 @@ void carrier_silence_end(struct detector *detector,
                          const struct arrival *a);
 void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+
+/* detector_host.c */
+void host_heard(struct detector *detector, const struct carrier *carrier, uint64_t at_ns);
+void host_speaks(struct detector *detector, uint64_t at_ns);
+void host_restart(struct detector *detector, uint64_t from_ns);
+void host_pass(struct detector *detector, uint64_t now_ns);
 
 /* Up to when all of a stream is known, and whether its silence has begun anew since our stall. */
 struct reach {

@@ -166,6 +166,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
     left -= debts_pass(detector, now_mono_ns, left);
     left -= witnesses_pass(detector, now_mono_ns, left);
     left -= lapses_pass(detector, now_mono_ns, left);
+    host_pass(detector, now_mono_ns);
     left -= carrier_silences_pass(detector, now_mono_ns, left); /* before its streams, too */
     left -= silences_pass(detector, now_mono_ns, left);
     (void)detector_due_ids(detector, now_mono_ns);
@@ -181,6 +182,6 @@ uint64_t detector_next_deadline(const struct detector *detector)
     next_ns = earlier_of(next_ns, detector->beats.bound_ns);
     next_ns =
         earlier_of(next_ns, earlier_of(detector->debts.bound_ns, detector->witnesses.bound_ns));
-    next_ns = earlier_of(next_ns, detector->carriers_due_ns);
+    next_ns = earlier_of(next_ns, earlier_of(detector->carriers_due_ns, detector->host_due_ns));
     return earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->stall_clear_ns));
 }

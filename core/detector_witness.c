@@ -14,7 +14,7 @@
  * answer, so this is for the channel's own speed and what the connection is late. */
 #define WITNESS_ALLOWANCE_NS NS_PER_S
 
-enum { CONFIDENCE_REST = 90, WITNESS_REST = 3 };
+enum { CONFIDENCE_REST = 90, CONFIDENCE_ONE_BOOK = 60 };
 
 static void witness_disarm(struct detector *detector, struct stream *stream)
 {
@@ -66,7 +66,7 @@ mute_finding(const struct rest_sight *rest, const struct leg *leg, uint64_t at_n
                                       WITNESS_ALLOWANCE_NS,
                                       0,
                                       at_ns - rest->moved_ns - WITNESS_ALLOWANCE_NS,
-                                      WITNESS_REST}};
+                                      BY_REST}};
     (void)snprintf(mute.text, sizeof(mute.text), "REST has shown a change");
     return mute;
 }
@@ -77,6 +77,25 @@ static bool has_shown(const struct detector *detector, const struct leg *leg)
     const struct stream *stream = &detector->streams[leg->stream];
     return stream->mode == SEQUENCE_BY_ID && stream->rest.id != 0 &&
            leg->sequence.newest >= stream->rest.id;
+}
+
+/* Has REST been asked for another book that the connection carries, and shown that it stands still? Then its
+ * silence says nothing, and one book's alone less of the connection. */
+static bool
+others_stand_still(const struct detector *detector, const struct carrier *carrier, uint32_t own)
+{
+    bool any = false;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        const struct stream *stream = &detector->streams[detector->legs[at].stream];
+        if (detector->legs[at].stream != own && stream->rest.levels != 0) {
+            any = true;
+            if (stream->rest.moved_ns > carrier->last_data_ns) {
+                return false;
+            }
+        }
+    }
+    return any;
 }
 
 static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns)
@@ -100,6 +119,9 @@ static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns
     mute.scope = FLATLINE_SCOPE_CONNECTION;
     mute.stream = EVENT_NO_STREAM;
     mute.blame = FLATLINE_SCOPE_CONNECTION; /* the venue answers, and its market moves */
+    if (others_stand_still(detector, carrier, leg->stream)) {
+        mute.confidence = CONFIDENCE_ONE_BOOK;
+    }
     if (!blame_is_alone(detector, carrier)) {
         blame_of_carrier(detector, carrier, &mute);
     }

@@ -99,7 +99,7 @@ struct control_offer {
 /* What the judge has learned of silences, as last heard; path NULL: nothing is. */
 struct control_silences {
     char *path;
-    struct silence_kept *rows; /* by stream, then by slot of a connection */
+    struct silence_kept *rows; /* by stream, by slot of a connection, and of all together */
     uint32_t count;
     uint64_t due_mono_ns; /* to be saved */
 };

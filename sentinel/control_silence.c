@@ -35,7 +35,8 @@ int silences_init(struct control *control)
         return 0;
     }
     silences->path = path_make(config);
-    silences->count = config->stream_count + plan_slot_count(control->setup.plan);
+    const uint32_t slots = plan_slot_count(control->setup.plan);
+    silences->count = config->stream_count + slots + 1U;
     silences->rows = calloc(silences->count + 1U, sizeof(*silences->rows));
     silences->due_mono_ns = clock_mono_ns() + SAVE_EVERY_NS;
     if (silences->path == NULL || silences->rows == NULL) {
@@ -44,9 +45,10 @@ int silences_init(struct control *control)
     for (uint32_t i = 0; i < config->stream_count; i++) {
         memcpy(silences->rows[i].name, config->streams[i].name, sizeof(silences->rows[i].name));
     }
-    for (uint32_t slot = 0; slot < plan_slot_count(control->setup.plan); slot++) {
+    for (uint32_t slot = 0; slot < slots; slot++) {
         plan_slot_name(control->setup.plan, slot, silences->rows[config->stream_count + slot].name);
     }
+    (void)strcpy(silences->rows[silences->count - 1U].name, "host");
     return 0;
 }
 

@@ -120,11 +120,13 @@ word_text(const struct flatline_fault *fault, const char *key, size_t length, ch
     (void)snprintf(text, CLI_TEXT_BYTES, "?");
 }
 
-/* A MUTE of a metronome (`by` 4 and up: docs/EVIDENCE.md) owes beats, no ids. */
+/* A MUTE of a metronome (`by` 4 and up: docs/EVIDENCE.md) owes beats, no ids; a BACKLOG may have waited on the
+ * way, not in our socket. */
 static const char *pattern_of(const struct flatline_fault *fault)
 {
     const bool is_beats = fault->kind == FLATLINE_FAULT_MUTE && fault->evidence[5] >= 4;
-    return is_beats ? EXPLAIN_BEATS : explain_pattern(fault->kind);
+    const bool is_held = fault->kind == FLATLINE_FAULT_BACKLOG && fault->evidence[5] != 0;
+    return is_beats ? EXPLAIN_BEATS : is_held ? EXPLAIN_HELD : explain_pattern(fault->kind);
 }
 
 size_t explain_fault(const struct flatline_fault *fault, char *text, size_t text_bytes)

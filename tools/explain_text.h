@@ -11,6 +11,8 @@
 
 #define EXPLAIN_TEXT_BYTES 640
 /* of a MUTE that is told by beats that do not come */
+#define EXPLAIN_HELD                                                                               \
+    "data was held back for up to {held_ns}, and then came at once: the venue had gone on"
 #define EXPLAIN_BEATS                                                                              \
     "what comes by a timer does not: {owed_id} of the last {shown_id} beats are missing, each "    \
     "half "                                                                                        \

@@ -91,6 +91,9 @@ void lesson_take(struct lesson *lesson, const struct desk *desk, const struct st
             i < desk->stream_count ? &lesson->streams[i] : &lesson->links[i - desk->stream_count];
         *to = tail != NULL ? *tail : (struct silence_tail){0};
     }
+    const struct silence_tail *host =
+        detector_silence(stage->detector, detector_silence_count(stage->detector) - 1U);
+    lesson->host = host != NULL ? *host : (struct silence_tail){0};
 }
 
 void lesson_give(const struct lesson *lesson, const struct desk *desk, struct stage *stage)
@@ -101,6 +104,10 @@ void lesson_give(const struct lesson *lesson, const struct desk *desk, struct st
         if (tail->total > 0) {
             (void)detector_recall_silence(stage->detector, i, tail);
         }
+    }
+    if (lesson->host.total > 0) {
+        (void)detector_recall_silence(
+            stage->detector, detector_silence_count(stage->detector) - 1U, &lesson->host);
     }
 }
 

@@ -52,10 +52,11 @@ int desk_stage(const struct desk *desk,
                struct stage *ret_stage);
 
 /* What an earlier life of the detector learned of silences, as the file of a sentinel keeps it: of each
- * stream, and of each connection. */
+ * stream, and of each connection, and of all together. */
 struct lesson {
     struct silence_tail streams[DESK_STREAMS_MAX];
     struct silence_tail links[DESK_LINKS_MAX];
+    struct silence_tail host;
 };
 
 /** Takes what a stage's detector has learned so far. */

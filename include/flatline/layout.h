@@ -174,7 +174,7 @@
     K(14, MUTE, "MUTE", "owed_id", "shown_id", "allowance_ns", "lag_ns", "waited_ns", "by")     \
     K(15, CROSSED, "CROSSED", "bid_e8", "ask_e8", "", "", "", "")                                   \
     K(16, HALF_OPEN, "HALF_OPEN", "unacked_bytes", "last_data_recv_ns", "retransmits", "unacked_ns", "", "") \
-    K(17, BACKLOG, "BACKLOG", "receive_queue_bytes", "unread_ns", "passes", "blocked", "budget_hits", "") \
+    K(17, BACKLOG, "BACKLOG", "receive_queue_bytes", "unread_ns", "passes", "blocked", "budget_hits", "held_ns") \
     K(18, ENGINE_BEHIND, "ENGINE_BEHIND", "own_id", "due_id", "frontier_id", "echo_age_ns", "allowance_ns", "unread_bytes")                                  \
     K(19, ENGINE_MUTE, "ENGINE_MUTE", "silence_ns", "limit_ns", "witness_frames", "limit_frames", "last_data_recv_ns", "bytes_received") \
     K(20, ENGINE_STALLED, "ENGINE_STALLED", "beat_age_ns", "limit_ns", "interval_ns", "worker_state", "process", "restarts")                                 \

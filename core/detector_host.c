@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * detector_host.c - all connections of all venues silent at once: then it is we who are deaf. How long
+ * that is was learned as of a stream (core/silence.h), from the frames of all of them together: venues
+ * stand still, but never all at one time. Rules: docs/DETECTOR.md, "Blame".
+ */
+#include "core/detector_state.h"
+
+#include <stdio.h>
+
+#define HOST_LEAST_NS NS_PER_S /* as of a connection: no network is as regular as its batches */
+#define TOGETHER_NS   NS_PER_S /* what ends with the line ends within this, and three mean gaps */
+
+enum { CONFIDENCE_DEAF = 75 };
+
+/* While one of these stands on a connection, how its frames come says nothing of the line. */
+#define KINDS_SUSPECT                                                                              \
+    (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED) |                      \
+     KIND_BIT(FLATLINE_FAULT_WRONG_ROUTE) | KIND_BIT(FLATLINE_FAULT_LAGGING) |                     \
+     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_HALF_OPEN) |                          \
+     KIND_BIT(FLATLINE_FAULT_BACKLOG))
+
+/* 0: nothing is provable yet. */
+static uint64_t host_limit_ns(const struct detector *detector)
+{
+    const uint64_t learned_ns = detector->host_silence->limit_ns;
+    return learned_ns != 0 && learned_ns < HOST_LEAST_NS ? HOST_LEAST_NS : learned_ns;
+}
+
+/* Our stall is over: the silence counts from here. */
+void host_restart(struct detector *detector, uint64_t from_ns)
+{
+    if (from_ns > detector->heard_ns) {
+        detector->heard_ns = from_ns;
+    }
+}
+
+static void excuse(struct detector *detector, struct fault *silent, uint64_t at_ns)
+{
+    if (silent->id != 0 && silent->explained && silent->kind == FLATLINE_FAULT_SILENT) {
+        fault_clear(detector, silent, at_ns);
+    }
+}
+
+/* What was SILENT for our own line's sake is not told as the venues' now: it is taken back, and counts anew from
+ * here. */
+static void silences_excuse(struct detector *detector, uint64_t at_ns)
+{
+    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
+        excuse(detector, &detector->venue_silent[venue], at_ns);
+        excuse(detector, &detector->route_silent[venue], at_ns);
+    }
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        struct carrier *carrier = &detector->carriers[i];
+        struct fault *silent = &carrier->faults[CARRIER_SILENT];
+        carrier_silences_excuse(detector, carrier, at_ns);
+        if (silent->id != 0 && silent->explained) {
+            fault_clear(detector, silent, at_ns);
+            carrier_silence_restart(detector, carrier, at_ns);
+        }
+    }
+}
+
+void host_speaks(struct detector *detector, uint64_t at_ns)
+{
+    if (detector->host_silent.id != 0) {
+        silences_excuse(detector, at_ns);
+        fault_clear(detector, &detector->host_silent, at_ns);
+        if (detector->host_silence != NULL) {
+            silence_forget(
+                detector->host_silence); /* what was ours teaches nothing of the venues */
+        }
+        for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
+            blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
+        }
+    }
+}
+
+/* A frame came, over any connection. Its deadline is moved when it falls due: here every frame
+ * passes. */
+void host_heard(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
+{
+    if (UNLIKELY(detector->host_silent.id != 0)) {
+        host_speaks(detector, at_ns);
+    }
+    if (detector->host_silence == NULL) {
+        return;
+    }
+    const bool learns = (carrier->open & KINDS_SUSPECT) == 0;
+    silence_arrive(detector->host_silence, &detector->silence_terms, at_ns, learns);
+    detector->heard_ns = at_ns > detector->heard_ns ? at_ns : detector->heard_ns;
+    if (UNLIKELY(detector->host_due_ns == DEADLINE_NEVER)) {
+        const uint64_t limit_ns = host_limit_ns(detector);
+        detector->host_due_ns = limit_ns != 0 ? at_ns + limit_ns : DEADLINE_NEVER;
+    }
+}
+
+/* Those that carry data. */
+struct listeners {
+    uint32_t connections;
+    uint32_t venues; /* bits */
+    uint64_t drained_ns;
+    bool are_whole; /* none is down, or has fallen silent before the others */
+    bool stall_pending;
+};
+
+/* Beside one that was silent before, the others' silence is not what was learned of all. */
+static bool fell_before(const struct detector *detector, const struct carrier *carrier)
+{
+    const struct silence *silence = carrier->silence;
+    const uint64_t mean_ns =
+        silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
+    return carrier->last_data_ns + TOGETHER_NS + 3U * mean_ns < detector->heard_ns;
+}
+
+static struct listeners listeners_of(const struct detector *detector)
+{
+    struct listeners listeners = {.drained_ns = UINT64_MAX, .are_whole = true};
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        const struct carrier *carrier = &detector->carriers[i];
+        if (carrier_is_member(detector, carrier)) {
+            const uint64_t drained_ns = carrier_drained_ns(carrier);
+            listeners.connections++;
+            listeners.venues |= 1U << carrier->venue;
+            listeners.stall_pending |= carrier->stall_pending;
+            listeners.are_whole &= !fell_before(detector, carrier);
+            listeners.drained_ns =
+                drained_ns < listeners.drained_ns ? drained_ns : listeners.drained_ns;
+        }
+        listeners.are_whole &= carrier->faults[CARRIER_DOWN].id == 0;
+    }
+    return listeners;
+}
+
+static void host_found(struct detector *detector, const struct listeners *listeners, uint64_t at_ns)
+{
+    const struct silence *silence = detector->host_silence;
+    const struct silence_terms *terms = &detector->silence_terms;
+    struct fault deaf = {.kind = FLATLINE_FAULT_SILENT,
+                         .scope = FLATLINE_SCOPE_HOST,
+                         .blame = FLATLINE_SCOPE_HOST,
+                         .confidence = CONFIDENCE_DEAF,
+                         .is_summary = true,
+                         .stream = EVENT_NO_STREAM,
+                         .connection = EVENT_NO_CONNECTION,
+                         .onset_ns = detector->heard_ns,
+                         .at_ns = at_ns,
+                         .evidence = {at_ns - detector->heard_ns,
+                                      host_limit_ns(detector),
+                                      silence->mean_ns,
+                                      silence_one_in(silence, terms),
+                                      terms->every_ns,
+                                      silence->tail.observed_ns}};
+    (void)snprintf(deaf.text, sizeof(deaf.text), "all %u connections", listeners->connections);
+    fault_raise(detector, &detector->host_silent, &deaf);
+    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
+        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
+    }
+}
+
+void host_pass(struct detector *detector, uint64_t now_ns)
+{
+    if (detector->host_due_ns > now_ns) {
+        return;
+    }
+    const uint64_t due_ns = detector->heard_ns + host_limit_ns(detector);
+    if (due_ns > now_ns) {
+        detector->host_due_ns = due_ns;
+        return;
+    }
+    const struct listeners listeners = listeners_of(detector);
+    if (listeners.drained_ns < due_ns || listeners.stall_pending) {
+        return;
+    }
+    detector->host_due_ns = DEADLINE_NEVER; /* until the next frame */
+    if ((listeners.venues & (listeners.venues - 1U)) != 0 && listeners.are_whole &&
+        detector->host_silent.id == 0) {
+        host_found(detector, &listeners, due_ns);
+    }
+}
