@@ -3,7 +3,7 @@
  * detector.c - creation, the one door every event comes through, the outbox. Rules:
  * docs/DETECTOR.md.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <errno.h>
 #include <stdlib.h>

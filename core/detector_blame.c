@@ -7,8 +7,8 @@
  * A cause is a summary: it tells people what happened. What revokes a lease stays each stream's own
  * fault, told or not; so exonerating a stream never opens its gate.
  */
+#include "core/detector_calls.h"
 #include "core/detector_cohort.h"
-#include "core/detector_state.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef FLATLINE_CORE_DETECTOR_CHECK_H
 #define FLATLINE_CORE_DETECTOR_CHECK_H
 
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 void check_stream_added(struct stream *stream);
 

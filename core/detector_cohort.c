@@ -8,7 +8,7 @@
  * stopped with them.
  */
 #include "core/detector_cohort.h"
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdio.h>
 

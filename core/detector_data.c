@@ -3,7 +3,7 @@
  * detector_data.c - one data frame: it arrives, takes its place in the sequence, shows its lag,
  * and earns its stream's lease.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 /* ---- its place in the sequence --------------------------------------------------------------- */
 

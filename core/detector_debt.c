@@ -8,8 +8,8 @@
  * what a leg is allowed, and where it has delivered nothing at all lately, a leg is judged after its
  * next frame.
  */
+#include "core/detector_calls.h"
 #include "core/detector_check.h"
-#include "core/detector_state.h"
 
 #define TWIN_TIME_NS  (100 * NS_PER_MS) /* times of one event may differ so much between twins */
 #define TWIN_AFTER_NS (2 * NS_PER_S)    /* what comes at subscribe time comes far apart */

@@ -7,7 +7,7 @@
 #ifndef FLATLINE_CORE_DETECTOR_ENGINE_H
 #define FLATLINE_CORE_DETECTOR_ENGINE_H
 
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 #include "core/hist.h"
 #include "flatline/engine_layout.h"
 

@@ -3,7 +3,7 @@
  * detector_fault.c - raising and clearing, and what the policy makes of it. A fault is opened once
  * and repeated while it stands; its owner holds the slot.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  *
  * What stays late is LAGGING's; so is a clock that was set back, behind which nothing is in time.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  * that is was learned as of a stream (core/silence.h), from the frames of all of them together: venues
  * stand still, but never all at one time. Rules: docs/DETECTOR.md, "Blame".
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdio.h>
 

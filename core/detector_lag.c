@@ -3,7 +3,7 @@
  * detector_lag.c - LAGGING: is data late as a rule, since when, and whose lateness is it? Of one stream,
  * of the connection, of our own reading, or of somebody's clock. Rules: docs/DETECTOR.md.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #define CUSUM_LIMITS     8U       /* of the limit: what 16 samples in time forget */
 #define STREAM_SAMPLES   3U       /* late in a row, at least */

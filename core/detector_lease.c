@@ -3,7 +3,7 @@
  * detector_lease.c - the lease of one stream: it lapses by time alone, is renewed by fresh data,
  * is revoked by what the policy says, and then reopens only once nothing holds it any more.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 static void lease_finding(struct detector *detector,
                           const struct stream *stream,

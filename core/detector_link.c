@@ -2,7 +2,7 @@
  *
  * detector_link.c - the connections that carry the legs: up, down, acknowledged, announced to end.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * data has stopped); two of three that are missing prove that something is mute, and what else the
  * connection delivered meanwhile says what. Rules: docs/DETECTOR.md, "Metronomes".
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
  * detector_mute.c - what is owed is overdue: whether the leg is mute, or all of its connection, or
  * whether its connection's next frame must decide. Rules: docs/DETECTOR.md, "Debt".
  */
+#include "core/detector_calls.h"
 #include "core/detector_check.h"
-#include "core/detector_state.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
  * ignore it. Closed is the safe side: any fault on the stream, a leg or a connection of it that lives
  * ends it at once, and what never was leased, or was revoked, is never quiet.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #define LOOK_EVERY_NS (100 * NS_PER_MS)
 

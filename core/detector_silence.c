@@ -7,7 +7,7 @@
  * Nothing is learned from a gap that a fault explains, that our own stall overlaps, or behind which
  * an id is missing.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
  * acknowledges (HALF_OPEN), bytes that we leave unread (BACKLOG). Every verdict is passed on what one
  * look has seen; time in which nobody looked counts for nothing. Rules: docs/DETECTOR.md.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 #include "core/unread.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * alone is not enough: behind a full window the next frame was still milliseconds away. The venue
  * is exonerated, never the gate: no lease is extended.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #define STALL_STANDS_NS NS_PER_S
 

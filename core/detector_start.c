@@ -5,7 +5,7 @@
  * to a deadline only where the venue pushes on subscribe or by a timer; else the connection as a
  * whole is, which must deliver something.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 enum { CONFIDENCE_STREAM = 95, CONFIDENCE_CONNECTION = 80 };
 

@@ -3,7 +3,7 @@
  * detector_tick.c - watermarks, and the verdicts that time alone passes. No verdict past the
  * watermark: a deadline at T is missed only once every leg concerned is known drained up to T.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 /* ---- up to when what we know is all there is ------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * detector_user.c - account streams: leased by their key and their socket, judged by the countdown
  * from the last extend that succeeded. Source: Binance docs, USD-M user data streams.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 static struct fault user_finding(const struct detector *detector,
                                  const struct stream *stream,

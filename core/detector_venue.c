@@ -3,7 +3,7 @@
  * detector_venue.c - what the venue says of itself: that it is under maintenance, that a symbol does
  * not trade. Its word explains a silence and proves none: it touches no lease.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 /* A fault of a whole venue is told with one of its connections, by which people know the venue. */
 static uint16_t venue_connection(const struct detector *detector, enum flatline_venue venue)

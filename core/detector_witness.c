@@ -6,7 +6,7 @@
  *
  * Contents are compared, not ids alone: an id may move on without anything to say for this channel.
  */
-#include "core/detector_state.h"
+#include "core/detector_calls.h"
 
 #include <stdio.h>
 
