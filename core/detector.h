@@ -124,7 +124,7 @@ struct finding {
     uint64_t cleared_ns;
     uint64_t count;
     uint64_t evidence[FLATLINE_EVIDENCE_WORDS]; /* in the order of the kind's keys in layout.h */
-    char text[EVENT_TEXT_BYTES];
+    char text[FLATLINE_TEXT_BYTES];
 };
 
 /** Takes the oldest finding. false: none left. Findings wait in a bounded outbox: drain it

@@ -43,7 +43,7 @@ void fault_raise(struct detector *detector, struct fault *fault, const struct fa
 void fault_repeat(struct detector *detector, struct fault *fault);
 void fault_clear(struct detector *detector, struct fault *fault, uint64_t at_ns);
 void fault_retell(struct detector *detector, struct fault *fault, uint64_t at_ns);
-void text_copy(char to[EVENT_TEXT_BYTES], const char from[EVENT_TEXT_BYTES]);
+void text_copy(char *to, const char from[EVENT_TEXT_BYTES]);
 
 /* detector_link.c */
 

@@ -67,10 +67,10 @@ const char *engine_name(const struct detector *detector, uint32_t engine)
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 /* Appends what there is room for. */
-static void text_add(char text[EVENT_TEXT_BYTES], const char *more)
+static void text_add(char text[FLATLINE_TEXT_BYTES], const char *more)
 {
     size_t at = strlen(text);
-    while (at + 1U < EVENT_TEXT_BYTES && *more != '\0') {
+    while (at + 1U < FLATLINE_TEXT_BYTES && *more != '\0') {
         text[at++] = *more++;
     }
     text[at] = '\0';

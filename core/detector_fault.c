@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-void text_copy(char to[EVENT_TEXT_BYTES], const char from[EVENT_TEXT_BYTES])
+/* Of an event, into a text at least as long. */
+void text_copy(char *to, const char from[EVENT_TEXT_BYTES])
 {
     memcpy(to, from, EVENT_TEXT_BYTES - 1);
     to[EVENT_TEXT_BYTES - 1] = '\0';
@@ -32,7 +33,7 @@ static void fault_tell(struct detector *detector,
                               .cleared_ns = cleared_ns,
                               .count = fault->count};
     memcpy(finding.evidence, fault->evidence, sizeof(finding.evidence));
-    text_copy(finding.text, fault->text);
+    memcpy(finding.text, fault->text, sizeof(finding.text));
     finding_emit(detector, &finding);
 }
 

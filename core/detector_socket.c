@@ -8,6 +8,7 @@
 #include "core/detector_calls.h"
 #include "core/unread.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,9 +144,7 @@ static struct fault socket_fault(const struct detector *detector,
                           .onset_ns = at_ns,
                           .at_ns = at_ns};
     const char *engine = engine_name(detector, socket->engine);
-    const size_t length = strnlen(engine, EVENT_TEXT_BYTES - 1U);
-    memcpy(fault.text, engine, length);
-    memcpy(fault.text + length, socket->name, EVENT_TEXT_BYTES - 1U - length);
+    (void)snprintf(fault.text, sizeof(fault.text), "%.31s%.31s", engine, socket->name);
     return fault;
 }
 

@@ -71,7 +71,7 @@ struct fault {
     bool drill;      /* stands only because of a drill */
     bool is_summary; /* tells what others under it have in common; they act, it does not */
     bool explained;  /* by a larger one: it acts, and is not told */
-    char text[EVENT_TEXT_BYTES];
+    char text[FLATLINE_TEXT_BYTES];
 };
 
 enum leg_fault {

@@ -21,7 +21,9 @@
 #define EVENT_WORDS  (sizeof(struct flatline_event_slot) / sizeof(uint64_t))
 #define ERROR_WORDS  (sizeof(struct flatline_error_slot) / sizeof(uint64_t))
 
-_Static_assert(EVENT_TEXT_BYTES <= FLATLINE_TEXT_BYTES, "a finding's text fits a fault slot");
+_Static_assert(sizeof(((struct finding *)0)->text) <=
+                   sizeof(((struct flatline_fault_slot *)0)->text),
+               "a finding's text fits a fault slot");
 
 const struct flatline_lease *publisher_lease_line(const struct publisher *publisher,
                                                   uint32_t stream)
@@ -166,7 +168,7 @@ static void fault_open(struct publisher *publisher, const struct finding *findin
         .flags = finding->drill ? FLATLINE_FAULT_DRILL : 0,
     };
     fault_refresh(fault, finding);
-    memcpy(fault->text, finding->text, EVENT_TEXT_BYTES);
+    memcpy(fault->text, finding->text, sizeof(finding->text));
     fault_store(publisher, fault);
 }
 

@@ -382,9 +382,9 @@ static void finish_read_failure(struct connection *connection, int ssl_error)
         connection_end(connection, LINK_END_ERROR, error, strerror_r(error, text, sizeof(text)));
     } else if (connection->close_is_sent &&
                (socket->said_fin || ssl_error == SSL_ERROR_ZERO_RETURN)) {
-        connection_end(connection, LINK_END_LOCAL, 0, "closed without an echo of our close frame");
+        connection_end(connection, LINK_END_LOCAL, 0, "no echo of our close frame");
     } else if (ssl_error == SSL_ERROR_ZERO_RETURN) {
-        connection_end(connection, LINK_END_EOF, 0, "TLS close_notify without a close frame");
+        connection_end(connection, LINK_END_EOF, 0, "TLS end without a close frame");
     } else if (socket->said_fin) {
         connection_end(connection, LINK_END_EOF, 0, "FIN without a close frame");
     } else {

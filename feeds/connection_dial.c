@@ -95,7 +95,7 @@ static enum dial_status fail_socket(struct dial *dial, const char *doing)
     }
     if (socket->said_fin) {
         ERR_clear_error();
-        return fail(dial, LINK_END_EOF, 0, "closed by the peer during %s", doing);
+        return fail(dial, LINK_END_EOF, 0, "FIN in %s", doing);
     }
     char text[LINK_TEXT_BYTES];
     const int code = dial_tls_error(dial->ssl, text, sizeof(text));
@@ -180,8 +180,8 @@ static bool dns_step(struct dial *dial, uint64_t now_mono_ns)
                    LINK_END_ERROR,
                    gai_error == EAI_SYSTEM ? dial->addresses.gai_errno : gai_error,
                    "%s: %s",
-                   dial->host,
-                   gai_strerror(gai_error));
+                   gai_strerror(gai_error),
+                   dial->host);
         return false;
     }
     if (dial->avoid.size_bytes > 0) {
@@ -196,7 +196,7 @@ static bool tls_begin(struct dial *dial, uint64_t now_mono_ns)
     enter(dial, LINK_TLS, now_mono_ns);
     dial->ssl = dial_tls_open(dial->tls, dial->host, dial->fd);
     if (dial->ssl == NULL) {
-        (void)fail(dial, LINK_END_TLS, 0, "no TLS client for %s", dial->host);
+        (void)fail(dial, LINK_END_TLS, 0, "no TLS client");
         return false;
     }
     return true;
@@ -336,8 +336,7 @@ static bool dial_step(struct dial *dial, uint64_t now_mono_ns)
 /* A phase ran out of time: TCP may have another address to try. */
 static void time_out(struct dial *dial, uint64_t now_mono_ns)
 {
-    static const char *const waited_for[PHASE_COUNT] = {
-        "the resolver", "TCP", "TLS", "the upgrade answer", ""};
+    static const char *const waited_for[PHASE_COUNT] = {"DNS", "TCP", "TLS", "upgrade", ""};
     if (dial->phase == LINK_TCP && dial->address_index + 1 < dial->addresses.count) {
         close_socket(dial);
         dial->address_index++;
@@ -347,7 +346,7 @@ static void time_out(struct dial *dial, uint64_t now_mono_ns)
     (void)fail(dial,
                LINK_END_TIMEOUT,
                ETIMEDOUT,
-               "no answer from %s in %llu ms",
+               "%s: no answer in %llu ms",
                waited_for[dial->phase],
                (unsigned long long)(dial->timeout_ns[dial->phase] / NS_PER_MS));
 }

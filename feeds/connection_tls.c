@@ -126,7 +126,7 @@ int dial_tls_error(const SSL *ssl, char *text, size_t text_bytes)
 {
     const long verify = SSL_get_verify_result(ssl);
     if (verify != X509_V_OK) {
-        (void)snprintf(text, text_bytes, "certificate: %s", X509_verify_cert_error_string(verify));
+        (void)snprintf(text, text_bytes, "%s", X509_verify_cert_error_string(verify));
     } else {
         (void)snprintf(text, text_bytes, "%s", newest_error());
     }

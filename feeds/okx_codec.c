@@ -290,6 +290,19 @@ subscribed(const struct codec *codec, const struct frame *frame, struct event *r
     return CODEC_CONTROL;
 }
 
+#define REFUSAL_BYTES 256U
+
+/* "Wrong URL or channel:books,instId:BTC-USDX doesn't exist. Please use ...": of a text longer than an
+ * event's, what stands behind the first colon tells which. */
+static struct json_value refusal_text(const struct json_fields *outer, char whole[REFUSAL_BYTES])
+{
+    static const char before[] = "channel:";
+    json_text_cut(json_field(outer, FIELD_MESSAGE), whole, REFUSAL_BYTES);
+    const char *at = strlen(whole) >= EVENT_TEXT_BYTES ? strstr(whole, before) : NULL;
+    return (struct json_value){.text = span_of(at != NULL ? at + sizeof(before) - 1 : whole),
+                               .kind = JSON_KIND_STRING};
+}
+
 /* The status channel is no stream, and REST asks for the same: its refusal takes nothing away. */
 static enum codec_verdict
 refused(const struct codec *codec, const struct frame *frame, struct event *ret_event)
@@ -302,11 +315,9 @@ refused(const struct codec *codec, const struct frame *frame, struct event *ret_
     const int64_t code = number_or_zero(json_field(&frame->outer, FIELD_CODE));
     const int64_t id = number_or_zero(json_field(&frame->outer, FIELD_ID));
 
-    (void)note_write(ret_event,
-                     EVENT_SUBSCRIBE_ERROR,
-                     code,
-                     (uint64_t)id,
-                     json_field(&frame->outer, FIELD_MESSAGE));
+    char whole[REFUSAL_BYTES];
+    const struct json_value message = refusal_text(&frame->outer, whole);
+    (void)note_write(ret_event, EVENT_SUBSCRIBE_ERROR, code, (uint64_t)id, &message);
     ret_event->stream = stream_of_arg(codec, &frame->arg);
     return CODEC_CONTROL;
 }

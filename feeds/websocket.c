@@ -169,7 +169,7 @@ static enum websocket_status check_header(struct websocket *websocket,
                                           const struct wslay_frame_iocb *header)
 {
     if (header->rsv != 0) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "reserved bit set, no extension agreed");
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "reserved bit, none was agreed");
     }
     if (header->mask != 0) {
         return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "masked frame from a server");
@@ -186,10 +186,10 @@ static enum websocket_status check_header(struct websocket *websocket,
         return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "continuation of no message");
     }
     if (header->opcode != WEBSOCKET_CONTINUATION && is_joining) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "new message inside a fragmented one");
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "message inside a fragmented one");
     }
     if (header->payload_length > websocket->message_bytes_max - websocket->joined_bytes) {
-        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "message larger than message_bytes_max");
+        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "message over message_bytes_max");
     }
     return WEBSOCKET_MORE;
 }
@@ -206,9 +206,7 @@ frame_open(struct websocket *websocket, const uint8_t *bytes, size_t size_bytes)
     websocket->served = (struct served){bytes, wanted_bytes, 1};
     ssize_t counted = wslay_frame_recv(websocket->wslay, &header);
     if (counted < 0) {
-        return refuse(websocket,
-                      WEBSOCKET_CLOSE_PROTOCOL,
-                      "control frame too long or fragmented, or a length not in its shortest form");
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "bad control frame or length");
     }
     const enum websocket_status status = check_header(websocket, &header);
     if (status == WEBSOCKET_REFUSED) {
@@ -250,7 +248,7 @@ static enum websocket_status control_close(struct websocket *websocket,
     }
     const uint16_t code = (uint16_t)(payload[0] << 8 | payload[1]);
     if (!websocket_close_code_is_valid(code)) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "close code that must not be sent");
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "close code that none may send");
     }
     struct utf8 utf8 = {0};
     if (!utf8_check(&utf8, payload + 2, payload_bytes - 2) || !utf8_is_whole(&utf8)) {

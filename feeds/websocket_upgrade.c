@@ -226,15 +226,13 @@ static int status_of(struct span line)
 static enum upgrade_status judge(const struct fields *fields, struct upgrade_answer *answer)
 {
     if (!fields->upgrades || !fields->connection_upgrades) {
-        return answer_with(
-            answer, UPGRADE_REFUSED, "101 without Upgrade: websocket and Connection: Upgrade");
+        return answer_with(answer, UPGRADE_REFUSED, "101 without its Upgrade headers");
     }
     if (fields->accepts != 1 || !fields->accept_is_right) {
-        return answer_with(answer, UPGRADE_REFUSED, "wrong or missing Sec-WebSocket-Accept");
+        return answer_with(answer, UPGRADE_REFUSED, "bad Sec-WebSocket-Accept");
     }
     if (fields->offers_extra) {
-        return answer_with(
-            answer, UPGRADE_REFUSED, "an extension or subprotocol that was not offered");
+        return answer_with(answer, UPGRADE_REFUSED, "extension or protocol not asked");
     }
     return UPGRADE_ACCEPTED;
 }
@@ -252,10 +250,8 @@ enum upgrade_status upgrade_parse(const char *bytes,
         if (size_bytes < UPGRADE_ANSWER_BYTES_MAX) {
             return UPGRADE_MORE;
         }
-        return answer_with(ret_answer,
-                           UPGRADE_REFUSED,
-                           "upgrade answer longer than %u bytes",
-                           UPGRADE_ANSWER_BYTES_MAX);
+        return answer_with(
+            ret_answer, UPGRADE_REFUSED, "upgrade answer over %u bytes", UPGRADE_ANSWER_BYTES_MAX);
     }
     ret_answer->header_bytes = (size_t)(header_end - bytes) + 4;
     struct span text = {bytes, ret_answer->header_bytes - 2};
@@ -271,8 +267,7 @@ enum upgrade_status upgrade_parse(const char *bytes,
     struct fields fields = {0};
     while (text.size_bytes > 0) {
         if (!cut_line(&text, &line) || !take_field(&fields, line, accept)) {
-            return answer_with(
-                ret_answer, UPGRADE_REFUSED, "malformed header line in the upgrade answer");
+            return answer_with(ret_answer, UPGRADE_REFUSED, "malformed header in the upgrade");
         }
     }
     ret_answer->retry_after_ns = fields.retry_after_ns;

@@ -112,7 +112,7 @@ static void what_is_refused_is_answered_with_its_close_code(void **state)
     assert_int_equal(read_ready(rig), CONNECTION_CLOSED);
     assert_int_equal(rig->heard, 1);
     expect_end(rig, LINK_END_PROTOCOL, 1002, NULL);
-    expect_peer_frame(rig, "8:1002:reserved bit set, no extension agreed");
+    expect_peer_frame(rig, "8:1002:reserved bit, none was agreed");
 }
 
 /* ---- the ways to end ------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static void close_notify_without_a_close_frame_is_eof(void **state)
     (void)SSL_shutdown(rig->peer.ssl);
     peer_pump(&rig->peer);
     assert_int_equal(read_ready(rig), CONNECTION_CLOSED);
-    expect_end(rig, LINK_END_EOF, 0, "TLS close_notify without a close frame");
+    expect_end(rig, LINK_END_EOF, 0, "TLS end without a close frame");
 }
 
 static void a_reset_is_told_by_its_errno_after_what_came_before_it(void **state)

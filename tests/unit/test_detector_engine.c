@@ -191,6 +191,23 @@ static void an_idle_or_ended_worker_owes_no_beat(void **state)
     assert_int_equal(c->rig.count, 0);
 }
 
+/* Engine, worker and error: 31 bytes each at most, of which a fault has room for 63 in all. */
+static void an_engine_s_fault_tells_its_error_behind_long_names(void **state)
+{
+    struct case_rig *c = *state;
+    slot_add(c, 0, FLATLINE_ENGINE_WORKER, 20 * NS_PER_MS, "quoter-binance-usdm-BTCUSDT-main");
+    worker(c, 1, FLATLINE_WORKER_RUNNING);
+    looks(c, 8);
+    struct event error = engine_event(EVENT_ENGINE_ERROR, c->now_ms);
+    (void)strcpy(error.engine.text, "order rejected: -2019 margin");
+    apply(c, &error);
+    worker(c, 9, FLATLINE_WORKER_PANICKED);
+    looks(c, 10);
+    const struct finding panicked = found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_STALLED);
+    assert_string_equal(panicked.text,
+                        "mm1/quoter-binance-usdm-BTCUSDT-mai: order rejected: -2019 marg");
+}
+
 static void a_panic_is_found_at_the_next_look_with_its_error(void **state)
 {
     struct case_rig *c = *state;
@@ -624,6 +641,7 @@ int main(void)
         CASE(a_beat_is_late_at_its_deadline_and_not_before),
         CASE(a_slow_worker_has_three_of_its_intervals),
         CASE(an_idle_or_ended_worker_owes_no_beat),
+        CASE(an_engine_s_fault_tells_its_error_behind_long_names),
         CASE(a_panic_is_found_at_the_next_look_with_its_error),
         CASE(our_own_absence_restarts_the_engines_clocks),
         CASE(a_death_without_goodbye_is_gone_and_explains_the_rest),

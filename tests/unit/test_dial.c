@@ -442,7 +442,7 @@ static void each_phase_has_its_own_time(void **state)
     assert_int_equal(dial_advance(rig->dial, START_NS + 3 * NS_PER_S - 1), DIAL_BUSY);
     assert_int_equal(dial_advance(rig->dial, START_NS + 3 * NS_PER_S), DIAL_FAILED);
     expect_failure(rig, LINK_TLS, LINK_END_TIMEOUT, ETIMEDOUT);
-    assert_string_equal(dial_report(rig->dial)->text, "no answer from TLS in 2000 ms");
+    assert_string_equal(dial_report(rig->dial)->text, "TLS: no answer in 2000 ms");
     dial_destroy(rig->dial);
 
     params.tls_timeout_ns = 0;

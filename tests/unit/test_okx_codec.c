@@ -176,6 +176,13 @@ static const struct codec_case other_cases[] = {
      .note = {.code = 60012, .value = 1512, .text = "Invalid request: {...}"},
      .frame = "{'id':'1512','event':'error','code':'60012','msg':'Invalid request: "
               "{...}','connId':'a4d3ae55'}"},
+    {.name = "an error that says which, behind more than there is room for",
+     .verdict = CODEC_CONTROL,
+     .kind = EVENT_SUBSCRIBE_ERROR,
+     .note = {.code = 60018, .value = 3, .text = "books,instId:BTC-USDX doesn't e"},
+     .frame = "{'id':'3','event':'error','code':'60018','msg':'Wrong URL or channel:books,instId:"
+              "BTC-USDX doesn\\u0027t exist. Please use the correct URL, channel and parameters "
+              "referring to API document.','connId':'a4d3ae55'}"},
     {.name = "login refused",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_SUBSCRIBE_ERROR,
