@@ -118,7 +118,6 @@ void debt_due_set(struct detector *detector,
                   uint64_t due_ns);
 void debt_wait_end(struct detector *detector, const struct leg *leg, struct debt *debt);
 void debt_end(struct detector *detector, struct leg *leg, enum debt_kind kind, uint64_t at_ns);
-bool best_has_changed(const struct best *best, const struct event_data *sets);
 bool leg_has_twin(const struct detector *detector, const struct leg *leg);
 
 /* Who has shown what a leg owes: evidence `witness`, docs/EVIDENCE.md. */

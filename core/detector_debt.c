@@ -110,8 +110,44 @@ debt_allowance_ns(const struct detector *detector, const struct leg *leg, enum d
     if (kind == DEBT_TWIN) {
         return TWIN_ALLOWANCE_NS;
     }
-    const uint64_t spread_ns = is_alone(&detector->sides[leg->side]) ? SPREAD_NS : 0;
-    return detector->streams[leg->stream].traits.owes_after_ns + spread_ns;
+    const uint64_t rule_ns = detector->streams[leg->stream].traits.owes_after_ns;
+    return is_alone(&detector->sides[leg->side]) ? rule_ns + SPREAD_NS
+                                                 : own_waits_allowance_ns(&leg->own_waits, rule_ns);
+}
+
+/* What the slowest of its legs is allowed: of those that deliver, where any does. */
+static void allowance_publish(struct detector *detector, struct stream *stream)
+{
+    uint64_t most_ns = 0;
+    uint64_t delivering_ns = 0;
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        const struct leg *leg = &detector->legs[at];
+        const uint64_t allowed_ns = debt_allowance_ns(detector, leg, DEBT_BOOK);
+        most_ns = later_of(most_ns, allowed_ns);
+        delivering_ns = leg->first_ns != 0 ? later_of(delivering_ns, allowed_ns) : delivering_ns;
+    }
+    stream->view.book_allowance_ns = delivering_ns != 0 ? delivering_ns : most_ns;
+    stream_changed(detector, stream);
+}
+
+/* It has shown what it owed. Not of legs under check, whose rule itself is untried, nor of what other
+ * connections have shown. */
+static void
+wait_note(struct detector *detector, struct leg *leg, const struct debt *debt, uint64_t now_ns)
+{
+    struct stream *stream = &detector->streams[leg->stream];
+    const uint64_t wait_ns = now_ns - debt->clock_ns;
+    if (leg->is_checked || wait_ns > stream->traits.owes_after_ns ||
+        is_alone(&detector->sides[leg->side])) {
+        return;
+    }
+    const uint64_t worst_ns = leg->own_waits.worst_ns;
+    const uint32_t count = leg->own_waits.count;
+    own_waits_note(&leg->own_waits, wait_ns);
+    if (UNLIKELY(leg->own_waits.count == OWN_WAITS_MIN &&
+                 (count < OWN_WAITS_MIN || leg->own_waits.worst_ns != worst_ns))) {
+        allowance_publish(detector, stream);
+    }
 }
 
 /* The worst its connection may have been late, since one allowance before. */
@@ -182,6 +218,9 @@ static void debt_progress(struct detector *detector,
     if (debt->since_ns == 0) {
         return;
     }
+    if (kind == DEBT_BOOK && leg->sequence.newest >= debt->key) {
+        wait_note(detector, leg, debt, now_ns);
+    }
     if (mark == NULL) {
         debt_end(detector, leg, kind, now_ns);
         return;
@@ -203,18 +242,6 @@ static void debt_progress(struct detector *detector,
 }
 
 /* ---- a frame: what it shows, and to whom ----------------------------------------------------- */
-
-/* Increments tell what stands at the levels they set, as of their id: better than the best shown
- * before that id, or another size there, and the best has changed since. */
-bool best_has_changed(const struct best *best, const struct event_data *sets)
-{
-    const bool bid_known = sets->bid_size != 0 && best->bid_size != 0;
-    const bool ask_known = sets->ask_size != 0 && best->ask_size != 0;
-    return (bid_known && (sets->bid_e8 > best->bid_e8 ||
-                          (sets->bid_e8 == best->bid_e8 && sets->bid_size != best->bid_size))) ||
-           (ask_known && (sets->ask_e8 < best->ask_e8 ||
-                          (sets->ask_e8 == best->ask_e8 && sets->ask_size != best->ask_size)));
-}
 
 /* Another leg of its book has shown this frame. */
 static void leg_hears(struct detector *detector, struct leg *leg, const struct arrival *a)
@@ -430,6 +457,10 @@ void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
         fault_clear(detector, &leg->faults[LEG_MUTE], at_ns); /* by REST: no debt of its own */
         leg->first_ns = 0;
         leg->untold_ns = 0;
+        if (leg->own_waits.count != 0) {
+            leg->own_waits = (struct own_waits){0};
+            allowance_publish(detector, stream);
+        }
         leg->best = (struct best){0};
         check_revive(detector, stream);
         if (leg->side != SIDE_NONE) {

@@ -12,8 +12,10 @@
 #define FLATLINE_CORE_DETECTOR_DEBT_H
 
 #include "core/base.h"
+#include "core/event.h"
 #include "core/frontier.h"
 #include "core/lag_window.h"
+#include "core/own_waits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +50,18 @@ struct best {
     uint32_t bid_size;
     uint32_t ask_size;
 };
+
+/* Increments tell what stands at the levels they set, as of their id: better than the best shown
+ * before that id, or another size there, and the best has changed since. */
+static inline bool best_has_changed(const struct best *best, const struct event_data *sets)
+{
+    const bool bid_known = sets->bid_size != 0 && best->bid_size != 0;
+    const bool ask_known = sets->ask_size != 0 && best->ask_size != 0;
+    return (bid_known && (sets->bid_e8 > best->bid_e8 ||
+                          (sets->bid_e8 == best->bid_e8 && sets->bid_size != best->bid_size))) ||
+           (ask_known && (sets->ask_e8 < best->ask_e8 ||
+                          (sets->ask_e8 == best->ask_e8 && sets->ask_size != best->ask_size)));
+}
 
 struct book {
     uint64_t key; /* stream_traits.book */

@@ -122,8 +122,7 @@ struct leg {
     uint64_t repeats_since_ns;
     int64_t doubted_wall_ns; /* the last exchange time that was not believed */
     uint32_t repeats;        /* in a row */
-    /* of the stream's ids: behind the stream's, it has not seen the reset yet */
-    uint32_t generation;
+    uint32_t generation;     /* of the ids: behind its stream's, it has not seen the reset yet */
     uint64_t gaps;
     uint64_t regressed;
     bool started;          /* has delivered in this life */
@@ -141,6 +140,7 @@ struct leg {
     uint32_t next_of_side;
     struct best best; /* as it last showed it, where it owes every change of it */
     struct debt debts[DEBTS];
+    struct own_waits own_waits; /* of this life */
     uint64_t open;              /* kinds open on this leg */
     struct metronome metronome; /* where the venue pushes by a timer */
     struct fault faults[LEG_FAULTS];

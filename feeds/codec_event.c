@@ -125,12 +125,6 @@ static struct level row_at(struct span rows, size_t at)
     return level_read(&scan);
 }
 
-uint32_t first_size_mark(const struct json_value *rows)
-{
-    const struct json_value row = json_first_element(rows);
-    return row.kind == JSON_KIND_ARRAY ? row_at(row.text, 0).size : 0;
-}
-
 /* From the last row towards the first. */
 static struct level set_level_backward(struct span rows, size_t at)
 {
@@ -244,6 +238,25 @@ static inline const char *size_take(const char *price, const char *end, int64_t 
     return at != NULL && at < end && *at == '"' ? at + 1 : NULL;
 }
 
+uint32_t first_size_mark(const struct json_value *rows)
+{
+    int64_t size_e8 = 0;
+    const char *const end = rows->text.bytes + rows->text.size_bytes;
+    const bool is_array = rows->kind == JSON_KIND_ARRAY;
+    const char *price = is_array ? price_at(rows->text.bytes + 1, end) : NULL;
+    if (LIKELY(price != NULL && size_take(price, end, &size_e8) != NULL)) {
+        return mark_of(size_e8);
+    }
+    const struct json_value row = json_first_element(rows);
+    return row.kind == JSON_KIND_ARRAY ? row_at(row.text, 0).size : 0;
+}
+
+/* From behind a row's size to its end. OKX has two columns more. */
+static inline const char *row_end(const char *at, const char *end)
+{
+    return at < end && *at == ',' ? memchr(at, ']', (size_t)(end - at)) : at;
+}
+
 static bool level_make(const char *price, const char *end, int64_t size_e8, struct level *ret_level)
 {
     int64_t price_e8;
@@ -263,8 +276,10 @@ static bool fast_forward(const char *price, const char *end, struct level *ret_l
         if (size_e8 != 0) {
             return level_make(price, end, size_e8, ret_level);
         }
-        if (end - at < 3 || at[0] != ']' || at[1] != ',') {
-            return end - at == 2 && at[0] == ']'; /* the last row, or written otherwise */
+        at = row_end(at, end);
+        if (at == NULL || end - at < 3 || at[0] != ']' || at[1] != ',') {
+            return at != NULL && end - at == 2 &&
+                   at[0] == ']'; /* the last row, or written otherwise */
         }
         price = price_at(at + 2, end);
     }

@@ -7,7 +7,10 @@
  *         them, and compares what is found with what this file works out for itself from the
  *         frames' text. Seeded: the same seed, the same trials. Exit 77: no recordings here.
  *
- *     cuts --captures DIR [--trials N] [--seed N] [--verbose]
+ *     cuts --captures DIR [--trials N] [--seed N] [--before SECONDS] [--verbose]
+ *
+ * --before: how long each trial has been running when the cut comes (4). After a few minutes a leg has shown
+ * how long it takes.
  */
 #include "core/base.h"
 #include "tools/capture.h"
@@ -21,7 +24,6 @@
 
 #define LINES_MAX     200000U
 #define CUT_NS        (5 * NS_PER_S)
-#define BEFORE_NS     (4 * NS_PER_S)
 #define AFTER_NS      (3 * NS_PER_S)
 #define JITTER_NS     (30 * NS_PER_MS)
 #define FAULTS_MAX    64U
@@ -50,6 +52,7 @@ struct file {
 };
 
 static bool verbose;
+static uint64_t before_ns = 4 * NS_PER_S;
 
 /* ---- what a frame says, read without the codec ----------------------------------------------- */
 
@@ -268,7 +271,7 @@ static uint64_t random_below(uint64_t bound)
 /* A cut that a replay can show: enough before it and behind it. */
 static uint64_t cut_place(const struct file *file)
 {
-    const uint64_t first_ns = file->lines[0].recv_ns + BEFORE_NS + NS_PER_S;
+    const uint64_t first_ns = file->lines[0].recv_ns + before_ns + NS_PER_S;
     const uint64_t last_ns = file->lines[file->count - 1].recv_ns - CUT_NS - AFTER_NS - NS_PER_S;
     return first_ns + random_below(last_ns - first_ns);
 }
@@ -433,7 +436,7 @@ static void stream_trial(const struct file *file, enum channel channel, struct t
     static struct heard heard;
     static struct heard uncut;
     const uint64_t cut_ns = cut_place(file);
-    const uint32_t from = first_at(file, cut_ns - BEFORE_NS);
+    const uint32_t from = first_at(file, cut_ns - before_ns);
     const uint32_t middle = first_at(file, cut_ns);
     const uint32_t to = first_at(file, cut_ns + CUT_NS + AFTER_NS);
     uint32_t at = from + (uint32_t)random_below(middle - from); /* its stream is the one */
@@ -541,7 +544,7 @@ static void twin_trial(const struct file *file, struct tally *tally)
     static struct heard heard;
     static struct heard uncut;
     const uint64_t cut_ns = cut_place(file);
-    const uint32_t from = first_at(file, cut_ns - BEFORE_NS);
+    const uint32_t from = first_at(file, cut_ns - before_ns);
     const uint32_t to = first_at(file, cut_ns + CUT_NS + AFTER_NS);
     const uint64_t jitter = random_state; /* the same jitter, with the cut and without */
     replay_all(file, sent, twins_make(file, from, to, 0, sent), &uncut);
@@ -733,10 +736,14 @@ int main(int argc, char **argv)
             trials = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {
             seed = strtoull(argv[++i], NULL, 10);
+        } else if (i + 1 < argc && strcmp(argv[i], "--before") == 0) {
+            before_ns = strtoull(argv[++i], NULL, 10) * NS_PER_S;
         }
     }
-    if (trials == 0 || trials > TRIALS_MAX || seed == 0) {
-        (void)fprintf(stderr, "cuts: --trials 1 to %u, --seed from 1\n", TRIALS_MAX);
+    const bool is_before_good = before_ns >= NS_PER_S && before_ns <= 120 * NS_PER_S;
+    if (trials == 0 || trials > TRIALS_MAX || seed == 0 || !is_before_good) {
+        (void)fprintf(
+            stderr, "cuts: --trials 1 to %u, --seed from 1, --before 1 to 120\n", TRIALS_MAX);
         return 2;
     }
     bool good = true;

@@ -350,6 +350,99 @@ static void a_notice_explains_what_is_owed(void **state)
     rig_stop(&rig);
 }
 
+/* ---- what a leg itself needs ----------------------------------------------------------------- */
+
+/* Depth reaches what bookTicker shows after wait_ms, so many times; returns when that is over. */
+static uint64_t waits_show(uint32_t count, uint64_t from_ms, uint64_t wait_ms)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t at_ms = from_ms + i * 200;
+        const uint64_t id = 10 + at_ms;
+        send(&rig, best(at_ms, id, i + 1, 1));
+        others_until(at_ms + 10, at_ms + wait_ms - 1);
+        send(&rig, depth(at_ms + wait_ms, id, id - 1));
+        rig_tick(&rig, ms(at_ms + wait_ms));
+    }
+    return from_ms + (uint64_t)count * 200;
+}
+
+/* How long until depth is mute, from what it owes at at_ms. */
+static uint64_t allowed_ms(uint64_t at_ms)
+{
+    send(&rig, best(at_ms, 20 + at_ms, 77, 1));
+    for (uint64_t now_ms = at_ms + 1; now_ms < at_ms + 1000; now_ms++) {
+        rig_tick(&rig, ms(now_ms));
+        if (mute()->kind != RIG_NONE) {
+            assert_int_equal(mute()->evidence[2], rig_view(&rig, DEPTH)->book_allowance_ns);
+            assert_int_equal(mute()->evidence[2], (now_ms - at_ms) * NS_PER_MS);
+            return now_ms - at_ms;
+        }
+        if (now_ms % 10 == 0) {
+            send(&rig, timed(OTHER, 0, now_ms, 100000 + now_ms));
+        }
+    }
+    return 0;
+}
+
+static uint64_t allowed_after(uint32_t count, uint64_t wait_ms, uint64_t one_ms)
+{
+    book_start();
+    send(&rig, depth(0, 10, 5));
+    uint64_t at_ms = waits_show(1, 100, one_ms);
+    at_ms = waits_show(count - 1, at_ms, wait_ms);
+    assert_absent(mute());
+    const uint64_t allowed = allowed_ms(at_ms);
+    rig_stop(&rig);
+    return allowed;
+}
+
+static void a_leg_that_has_shown_a_thousand_times_that_it_needs_less_is_allowed_less(void **state)
+{
+    (void)state;
+    assert_int_equal(allowed_after(999, 60, 60), ALLOWED);
+    assert_int_equal(allowed_after(1000, 60, 60), ALLOWED - ALLOWED / 5); /* never less */
+    assert_int_equal(allowed_after(1000, 60, 90), 135);      /* half as much again as its worst */
+    assert_int_equal(allowed_after(1000, 60, 110), ALLOWED); /* never more than the rule */
+}
+
+static void what_a_leg_needs_is_learned_anew_in_each_life_of_its_connection(void **state)
+{
+    (void)state;
+    book_start();
+    up(&rig, 0, 1, 0, ms(0));
+    detector_watermark(rig.detector, 0, 1, ms(10000000));
+    send(&rig, depth(10, 10, 5));
+    const uint64_t at_ms = waits_show(1000, 100, 60);
+    assert_int_equal(rig_view(&rig, DEPTH)->book_allowance_ns, 120 * NS_PER_MS);
+    down(&rig, 0, 1, LINK_END_EOF, 0, ms(at_ms));
+    assert_int_equal(rig_view(&rig, DEPTH)->book_allowance_ns, ALLOWED * NS_PER_MS);
+    up(&rig, 0, 2, 0, ms(at_ms + 10));
+    detector_watermark(rig.detector, 0, 2, ms(10000000));
+    send(&rig, depth(at_ms + 20, 10 + at_ms, at_ms));
+    assert_int_equal(allowed_ms(at_ms + 100), ALLOWED);
+    rig_stop(&rig);
+}
+
+static void a_wait_that_was_a_fault_teaches_nothing(void **state)
+{
+    (void)state;
+    book_start();
+    send(&rig, depth(0, 10, 5));
+    uint64_t at_ms = waits_show(1000, 100, 60);
+    assert_int_equal(allowed_ms(at_ms), 120);
+    send(&rig, depth(at_ms + 2000, 30 + at_ms, 1));
+    assert_found(rig_clear(&rig, FLATLINE_FAULT_MUTE));
+    assert_int_equal(rig_view(&rig, DEPTH)->book_allowance_ns, 120 * NS_PER_MS);
+    rig_stop(&rig);
+    book_start();
+    send(&rig, depth(0, 10, 5));
+    at_ms = waits_show(1000, 100, 60);
+    assert_int_equal(allowed_ms(at_ms), 120);
+    send(&rig, depth(at_ms + 130, 30 + at_ms, 1)); /* in time by the rule: it was wronged */
+    assert_int_equal(rig_view(&rig, DEPTH)->book_allowance_ns, ALLOWED * NS_PER_MS);
+    rig_stop(&rig);
+}
+
 /* ---- the other way round --------------------------------------------------------------------- */
 
 /* bookTicker has shown id 10; depth then says at 100 ms what it says; is it owed? */
@@ -681,6 +774,9 @@ int main(void)
         cmocka_unit_test(our_own_stall_starts_every_allowance_again),
         cmocka_unit_test(a_connection_that_ends_owes_nothing_and_its_faults_end_with_it),
         cmocka_unit_test(a_notice_explains_what_is_owed),
+        cmocka_unit_test(a_leg_that_has_shown_a_thousand_times_that_it_needs_less_is_allowed_less),
+        cmocka_unit_test(what_a_leg_needs_is_learned_anew_in_each_life_of_its_connection),
+        cmocka_unit_test(a_wait_that_was_a_fault_teaches_nothing),
         cmocka_unit_test(book_ticker_owes_when_depth_implies_another_best_level),
         cmocka_unit_test(book_ticker_owes_nothing_by_id_alone),
         cmocka_unit_test(a_newer_book_ticker_pays),
