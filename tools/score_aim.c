@@ -66,17 +66,18 @@ static uint32_t link_pick(const struct desk *desk, struct dice *dice, bool alone
     return (uint32_t)bit_pick(dice, links);
 }
 
-static void symbol_aim(const struct desk *desk, struct dice *dice, struct truth *truth)
+/* All of a book's symbol, or what the links of the book carry of it. */
+static void symbol_aim(const struct desk *desk, struct dice *dice, bool whole, struct truth *truth)
 {
     const uint64_t book = bit_pick(dice, streams_where(desk, stream_is_depth));
     if (book == 0) {
         return;
     }
     const uint8_t symbol = desk->symbols[__builtin_ctzll(book)];
-    truth->links = links_where(desk, -1, -1, book);
     for (uint32_t i = 0; i < desk->stream_count; i++) {
         truth->streams |= desk->symbols[i] == symbol ? 1ULL << i : 0;
     }
+    truth->links = links_where(desk, -1, -1, whole ? truth->streams : book);
     truth->streams &= streams_of(desk, truth->links);
 }
 
@@ -97,7 +98,8 @@ static void target_aim(const struct injection *injection,
         truth->links = truth->streams == 0 ? 0 : links_where(desk, -1, -1, truth->streams);
         break;
     case TARGET_SYMBOL:
-        symbol_aim(desk, dice, truth);
+    case TARGET_LISTING:
+        symbol_aim(desk, dice, injection->target == TARGET_LISTING, truth);
         break;
     case TARGET_CHANNEL:
         truth->links = link_pick(desk, dice, true, false);

@@ -37,7 +37,6 @@ struct desk {
     uint32_t stream_count;
     struct desk_link links[DESK_LINKS_MAX];
     uint32_t link_count;
-    bool has_engine;
 };
 
 /** Adds a stream with its venue's rules. Returns its index, or -ENOSPC, or -EINVAL: no such name. */

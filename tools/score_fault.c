@@ -225,6 +225,28 @@ static void engine_stop(struct tape *tape, struct truth *truth)
     }
 }
 
+/* The engine's beat goes on, and its echo tells no newer id. When it missed
+ * the first is told by the echo that the tape had. */
+static void engine_fall_behind(struct tape *tape, struct truth *truth)
+{
+    struct event_engine last = {0};
+    for (uint32_t i = 0; i < tape->count; i++) {
+        struct event *event = &tape->events[i];
+        if (event->kind != EVENT_ENGINE_ECHO) {
+            continue;
+        }
+        if (event->recv_mono_ns < truth->start_ns) {
+            last = event->engine;
+        } else if (is_during(truth, event) && last.word != 0) {
+            if (event->engine.word != last.word) {
+                const uint64_t recv_ns = event->engine.more[0];
+                missed(truth, recv_ns > truth->start_ns ? recv_ns : truth->start_ns);
+            }
+            event->engine = last;
+        }
+    }
+}
+
 static void clock_step(struct tape *tape, struct truth *truth)
 {
     for (uint32_t i = 0; i < tape->count; i++) {
@@ -262,6 +284,9 @@ void fault_inject(const struct injection *injection,
     case WAY_ENGINE_STALL:
         engine_stop(tape, truth);
         break;
+    case WAY_ENGINE_BEHIND:
+        engine_fall_behind(tape, truth);
+        break;
     case WAY_GAP:
         gap(tape, truth, dice);
         break;
@@ -273,6 +298,12 @@ void fault_inject(const struct injection *injection,
         break;
     case WAY_KEY:
         way_key(tape, truth, dice);
+        break;
+    case WAY_MAINTENANCE:
+        way_maintenance(desk, tape, truth);
+        break;
+    case WAY_HALT:
+        way_halt(tape, truth);
         break;
     case WAY_RESET:
     case WAY_PARTIAL:

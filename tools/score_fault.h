@@ -18,19 +18,22 @@
 /* What is done to the tape. */
 enum fault_way {
     WAY_NOTHING,
-    WAY_MUTE,         /* data is dropped; pings and pongs come */
-    WAY_FREEZE,       /* each frame is the last one again */
-    WAY_LAG,          /* a delay that grows, and drains */
-    WAY_HOLD,         /* nothing for a while, then all of it at once */
-    WAY_STALL,        /* as HOLD, on every link, and we know it was us */
-    WAY_ENGINE_STALL, /* the engine's beat stands still */
-    WAY_GAP,          /* a few frames are missing */
-    WAY_BLACKHOLE,    /* nothing at all, and the pong runs out */
-    WAY_CLOCK,        /* the venue's clock steps back */
-    WAY_KEY,          /* the listenKey is gone */
-    WAY_RESET,        /* the connection ends; a new one serves all */
-    WAY_PARTIAL,      /* ... all but one stream */
-    WAY_ACK_ONLY,     /* ... nothing, though it acknowledges */
+    WAY_MUTE,          /* data is dropped; pings and pongs come */
+    WAY_FREEZE,        /* each frame is the last one again */
+    WAY_LAG,           /* a delay that grows, and drains */
+    WAY_HOLD,          /* nothing for a while, then all of it at once */
+    WAY_STALL,         /* as HOLD, on every link, and we know it was us */
+    WAY_ENGINE_STALL,  /* the engine's beat stands still */
+    WAY_GAP,           /* a few frames are missing */
+    WAY_BLACKHOLE,     /* nothing at all, and the pong runs out */
+    WAY_CLOCK,         /* the venue's clock steps back */
+    WAY_KEY,           /* the listenKey is gone */
+    WAY_RESET,         /* the connection ends; a new one serves all */
+    WAY_PARTIAL,       /* ... all but one stream */
+    WAY_ACK_ONLY,      /* ... nothing, though it acknowledges */
+    WAY_MAINTENANCE,   /* the venue says so, then data is dropped */
+    WAY_HALT,          /* the venue says that a symbol does not trade, and its data is dropped */
+    WAY_ENGINE_BEHIND, /* the engine's echo stands still */
 };
 
 /* What it is done to. */
@@ -47,6 +50,7 @@ enum fault_target {
     TARGET_VENUE,    /* all links of the venue that has most */
     TARGET_ALL,      /* all links there are */
     TARGET_USER,     /* the account's stream */
+    TARGET_LISTING,  /* all streams of one symbol, whatever carries them */
 };
 
 #define KIND(name)  (1U << FLATLINE_FAULT_##name)
@@ -59,11 +63,13 @@ struct injection {
     enum fault_target target;
     bool twins;    /* on a desk with twins */
     bool recorded; /* on recordings, too */
+    bool still;    /* the market itself stands still, so REST tells nothing new either */
     uint64_t lasts_ns;
     /* the right verdict */
-    uint32_t kinds;       /* any of these, at what is hit */
-    uint32_t blames;      /* bits of enum flatline_scope: any of these */
-    uint32_t also;        /* kinds that follow from it, and are no false alarm */
+    uint32_t kinds;  /* any of these, at what is hit */
+    uint32_t blames; /* bits of enum flatline_scope: any of these */
+    uint32_t also;   /* kinds that follow from it, and are no false alarm */
+    uint32_t after;  /* ... that are none once it is over: what was excused, and stands still */
     uint64_t promised_ns; /* after the first missed event: what the design promises */
     const char *promise;  /* instead, where it hangs on the frames that come */
 };

@@ -16,53 +16,12 @@
 #define WALL_AHEAD_NS 1270000000LL /* the venues' clock, as in the recordings of 2024 */
 #define WAY_NS        (2 * NS_PER_MS)
 #define BEAT_NS       (50 * NS_PER_MS)
+#define ENGINE_WAY_NS (3 * NS_PER_MS)
 #define KEY_NS        (120 * NS_PER_S)
 #define KEEPALIVE_NS  (60 * NS_PER_S)
 #define PONG_NS       (20 * NS_PER_S)
 #define PRICE_E8      6000000000000LL
 #define TICK_E8       1000000LL
-
-const struct market_terms market_terms[MARKET_COUNT] = {
-    {.name = "bursty",
-     .what = "60 changes/s in clusters",
-     .changes_per_s = 20,
-     .deep_per_s = 40,
-     .branching = 0.7,
-     .jitter_ms = 1},
-    {.name = "illiquid",
-     .what = "a change every 3 s",
-     .changes_per_s = 0.3,
-     .deep_per_s = 1,
-     .branching = 0.5,
-     .jitter_ms = 1},
-    {.name = "quiet-night",
-     .what = "2 changes/s",
-     .changes_per_s = 1.2,
-     .deep_per_s = 6,
-     .branching = 0.4,
-     .jitter_ms = 1},
-    {.name = "volatile",
-     .what = "200 changes/s, a jittery way",
-     .changes_per_s = 60,
-     .deep_per_s = 120,
-     .branching = 0.7,
-     .jitter_ms = 6},
-    {.name = "maintenance",
-     .what = "10 changes/s; planned reconnects and resets",
-     .changes_per_s = 5,
-     .deep_per_s = 20,
-     .branching = 0.5,
-     .jitter_ms = 1,
-     .rotate_every_ns = 45 * NS_PER_S},
-    {.name = "midnight-pause",
-     .what = "10 changes/s; each venue stands still now and then",
-     .changes_per_s = 5,
-     .deep_per_s = 20,
-     .branching = 0.5,
-     .jitter_ms = 1,
-     .pause_every_ns = 90 * NS_PER_S,
-     .pause_ns = 1500 * NS_PER_MS},
-};
 
 enum link_index { USDM_PUBLIC, USDM_MARKET, OKX_PUBLIC, SPOT, USDM_PRIVATE, USDM_TWIN, LINKS };
 
@@ -80,9 +39,11 @@ struct book {
     double level;
     uint64_t id;
     uint64_t shown_id; /* by the last depth */
+    uint64_t shown_before_id;
     uint64_t trade_id;
     uint64_t batch_due_ns;
     uint64_t depth_ns; /* of the last depth */
+    uint64_t depth_before_ns;
     int64_t bid_e8;
     int64_t ask_e8;
     uint32_t bid_size; /* as marks: another size, another mark */
@@ -216,7 +177,6 @@ static void desk_fill(struct market *market)
         desk->links[USDM_TWIN].streams = desk->links[USDM_PUBLIC].streams;
         desk->links[USDM_PUBLIC].twin = USDM_TWIN;
     }
-    desk->has_engine = true;
 }
 
 static void books_fill(struct market *market)
@@ -316,7 +276,9 @@ static void depth_send(struct market *market, struct tape *tape, struct book *bo
     }
     book->snapshot_due = false;
     data_send(market, tape, book->link, event);
+    book->shown_before_id = book->shown_id;
     book->shown_id = book->id;
+    book->depth_before_ns = book->depth_ns;
     book->depth_ns = at_ns;
 }
 
@@ -407,7 +369,18 @@ static void key_send(struct market *market, struct tape *tape)
     market->key_due_ns = market->now_ns + KEY_NS;
 }
 
-/* The engine beside the sentinel: one worker, which beats. */
+/* What the engine's own connection has brought it of the first book by now. */
+static struct event_engine echo_of(const struct market *market)
+{
+    const struct book *book = &market->books[0];
+    const bool has_it = book->depth_ns + ENGINE_WAY_NS <= market->now_ns;
+    return (struct event_engine){
+        .slot = 1,
+        .word = has_it ? book->shown_id : book->shown_before_id,
+        .more = {(has_it ? book->depth_ns : book->depth_before_ns) + ENGINE_WAY_NS}};
+}
+
+/* The engine beside the sentinel: one worker, which beats, and the echo of one stream. */
 static void engine_send(struct market *market, struct tape *tape)
 {
     struct event event = {.recv_mono_ns = market->now_ns,
@@ -421,9 +394,17 @@ static void engine_send(struct market *market, struct tape *tape)
         event.engine = (struct event_engine){.code = FLATLINE_ENGINE_WORKER, .word = BEAT_NS};
         (void)strcpy(event.engine.text, "quoter");
         tape_add(tape, &event);
+        event.stream = market->books[0].depth;
+        event.engine = (struct event_engine){.slot = 1, .code = FLATLINE_ENGINE_STREAM};
+        (void)strcpy(event.engine.text, "BTCUSDT/depth@100ms");
+        tape_add(tape, &event);
+        event.stream = EVENT_NO_STREAM;
     }
     event.kind = EVENT_ENGINE_WORKER;
     event.engine = (struct event_engine){.word = market->now_ns, .more = {FLATLINE_WORKER_RUNNING}};
+    tape_add(tape, &event);
+    event.kind = EVENT_ENGINE_ECHO;
+    event.engine = echo_of(market);
     tape_add(tape, &event);
     event.kind = EVENT_ENGINE_LOOKED;
     event.engine = (struct event_engine){.more = {4711}};

@@ -39,9 +39,13 @@ struct run {
 
 /* ---- what is right --------------------------------------------------------------------------- */
 
-/* Is it about what was hit? Findings of host and engine name neither stream nor connection. */
+/* Is it about what was hit? Findings of the host name neither stream nor connection; an engine's may
+ * name the stream that it lacks. */
 static bool is_on_target(const struct run *run, const struct finding *finding)
 {
+    if (finding->scope == FLATLINE_SCOPE_ENGINE) {
+        return (run->session->injection->blames & SCOPE(ENGINE)) != 0;
+    }
     const bool names_stream = finding->stream < DESK_STREAMS_MAX;
     const bool names_link = finding->connection < DESK_LINKS_MAX;
     if (names_stream) {
@@ -96,7 +100,9 @@ static void fault_note(struct run *run, const struct finding *finding)
     struct noted noted = {.finding = *finding};
     blame_note(run, &noted, finding);
     noted.is_right = is_target && (injection->kinds & kind) != 0;
-    noted.is_false = !noted.is_right && !(is_target && (injection->also & kind) != 0) &&
+    const uint32_t follows =
+        injection->also | (run->stage.clock_ns >= run->truth.end_ns ? injection->after : 0);
+    noted.is_false = !noted.is_right && !(is_target && (follows & kind) != 0) &&
                      !(is_after && run->truth.is_void);
     if (noted.is_false) {
         run->sum->false_alarms++;
@@ -370,7 +376,7 @@ static int episode_run(struct run *run, struct tape *tape, bool *ret_over)
               dice,
               from_ns + session->lead_ns + dice_below(dice, spread_ns),
               &run->truth);
-    const int read = witness_read(run->witness, tape);
+    int read = session->injection->still ? 0 : witness_read(run->witness, tape);
     if (read < 0) {
         return read;
     }
@@ -379,6 +385,10 @@ static int episode_run(struct run *run, struct tape *tape, bool *ret_over)
     }
     if (!run->truth.is_void && !*ret_over) {
         fault_inject(session->injection, run->desk, dice, tape, &run->truth);
+    }
+    read = session->injection->still ? witness_read(run->witness, tape) : 0;
+    if (read < 0) {
+        return read;
     }
     if (*ret_over && session->injection->way != WAY_NOTHING) {
         return 0; /* too short a rest for a trial */

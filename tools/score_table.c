@@ -15,8 +15,10 @@
 #define WITHIN_MS(milliseconds) .promised_ns = (milliseconds)*NS_PER_MS
 #define WITHIN(words)           .promise = (words)
 #define FOLLOWS(kinds_)         .also = (kinds_)
+#define AFTERWARDS(kinds_)      .after = (kinds_)
 #define WITH_TWINS              .twins = true
 #define RECORDED                .recorded = true
+#define STANDING_STILL          .still = true
 
 #define SILENCE (KIND(MUTE) | KIND(SILENT))
 #define OWED    "200 ms after the book shows what it owes"
@@ -162,6 +164,34 @@ const struct injection injections[] = {
      FOLLOWS(RESUMED),
      WITH_TWINS,
      RECORDED},
+    {ROW("maintenance", "a venue says that it is under maintenance, and falls silent for 14 s"),
+     DO(MAINTENANCE, VENUE, 18),
+     RIGHT(KIND(MAINTENANCE), SCOPE(VENUE)),
+     WITHIN_MS(1),
+     FOLLOWS(KIND(GAP)),
+     AFTERWARDS(SILENCE),
+     WITH_TWINS,
+     RECORDED,
+     STANDING_STILL},
+    {ROW("under-maintenance", "it says so, and one depth stream falls silent"),
+     DO(MAINTENANCE, DEPTH, 18),
+     RIGHT(KIND(MAINTENANCE), SCOPE(VENUE)),
+     WITHIN_MS(1),
+     FOLLOWS(KIND(GAP)),
+     AFTERWARDS(SILENCE),
+     RECORDED},
+    {ROW("halted", "a venue says that a symbol does not trade; all of it falls silent"),
+     DO(HALT, LISTING, 15),
+     RIGHT(KIND(HALTED), SCOPE(VENUE)),
+     WITHIN_MS(1),
+     FOLLOWS(KIND(GAP)),
+     AFTERWARDS(SILENCE),
+     RECORDED,
+     STANDING_STILL},
+    {ROW("engine-behind", "the engine's echo of a depth stream stands still, its beat goes on"),
+     DO(ENGINE_BEHIND, NONE, 5),
+     RIGHT(KIND(ENGINE_BEHIND), SCOPE(ENGINE)),
+     WITHIN_MS(500)},
 };
 
 const uint32_t injection_count = ARRAY_COUNT(injections);

@@ -24,4 +24,11 @@ void way_blackhole(const struct desk *desk, struct tape *tape, struct truth *tru
 /* The account's key is gone, and comes back. */
 void way_key(struct tape *tape, struct truth *truth, struct dice *dice);
 
+/* A venue announces its maintenance a second before its data is missing, and takes it back three
+ * seconds after it comes again. */
+void way_maintenance(const struct desk *desk, struct tape *tape, struct truth *truth);
+
+/* A venue says that a symbol is halted, as the data ends, and a second after it comes again that it is not. */
+void way_halt(struct tape *tape, struct truth *truth);
+
 #endif

@@ -341,6 +341,56 @@ static void a_life_begins_with_what_was_learned_before_it(void **state)
     market_destroy(market);
 }
 
+static void a_halt_is_told_of_each_stream_of_its_symbol_and_one_speaks_for_all(void **state)
+{
+    (void)state;
+    struct try try;
+    try_begin(&try, "halted");
+    uint64_t halted = 0;
+    uint64_t traded = 0;
+    uint32_t speakers = 0;
+    for (uint32_t i = 0; i < try.after.count; i++) {
+        const struct event *event = &try.after.events[i];
+        if (event->kind == EVENT_SYMBOL_STATUS) {
+            *(event->note.code != 0 ? &halted : &traded) |= 1ULL << event->stream;
+            speakers += event->note.code != 0 && event->note.value != 0;
+        } else if (event->kind == EVENT_DATA && (try.truth.streams >> event->stream & 1U) != 0) {
+            assert_true(halted == traded || event->recv_mono_ns >= try.truth.end_ns - NS_PER_S);
+        }
+    }
+    assert_int_equal(halted, try.truth.streams);
+    assert_int_equal(traded, try.truth.streams);
+    assert_int_equal(speakers, 1);
+    try_end(&try);
+}
+
+static void what_a_venue_has_announced_is_told_and_nothing_below_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"maintenance", "under-maintenance"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct score_sum sum;
+        session_try(injection_named(names[i]), &sum);
+        assert_int_equal(sum.trials, 5);
+        assert_int_equal(sum.detected, 5);
+        assert_int_equal(sum.told[FLATLINE_SCOPE_VENUE], 5);
+        assert_int_equal(sum.false_alarms, 0);
+        sum_end(&sum);
+    }
+}
+
+static void an_engine_whose_echo_stands_still_is_behind_and_nobody_else(void **state)
+{
+    (void)state;
+    struct score_sum sum;
+    session_try(injection_named("engine-behind"), &sum);
+    assert_int_equal(sum.trials, 5);
+    assert_int_equal(sum.detected, 5);
+    assert_int_equal(sum.told[FLATLINE_SCOPE_ENGINE], 5);
+    assert_int_equal(sum.false_alarms, 0);
+    sum_end(&sum);
+}
+
 static void a_frozen_stream_says_again_on_each_connection_what_that_one_said_last(void **state)
 {
     (void)state;
@@ -439,6 +489,9 @@ int main(void)
         cmocka_unit_test(rest_is_not_asked_before_the_market_begins),
         cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
         cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
+        cmocka_unit_test(a_halt_is_told_of_each_stream_of_its_symbol_and_one_speaks_for_all),
+        cmocka_unit_test(what_a_venue_has_announced_is_told_and_nothing_below_it),
+        cmocka_unit_test(an_engine_whose_echo_stands_still_is_behind_and_nobody_else),
         cmocka_unit_test(a_frozen_stream_says_again_on_each_connection_what_that_one_said_last),
         cmocka_unit_test(recorded_connections_that_carry_the_same_are_twins),
         cmocka_unit_test(each_job_is_done_once_however_many_workers_there_are),
