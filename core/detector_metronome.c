@@ -73,6 +73,7 @@ void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at
 {
     struct fault *mute = &carrier->faults[CARRIER_BEATS];
     if (UNLIKELY(at_ns - carrier->last_data_ns > BREAK_NS)) {
+        carrier->broke_ns = carrier->last_data_ns;
         carrier->speaks_since_ns = at_ns;
     }
     carrier->beats_missing.onset_ns = 0;
@@ -190,6 +191,19 @@ static void leg_accuse(struct detector *detector, struct leg *leg, struct fault 
     }
 }
 
+/* The later of two missing beats, that the connection's other data is held against. Where the connection stood still
+ * for longer than a period just when that was due, the venue may have; then it is the next behind that. */
+static uint64_t later_beat_ns(const struct carrier *carrier, const struct metronome *metronome)
+{
+    const uint64_t margin_ns = metronome_margin_ns(metronome);
+    const uint64_t later_ns = metronome_due_ns(metronome) - margin_ns;
+    const uint64_t broke_for_ns = carrier->speaks_since_ns - carrier->broke_ns;
+    const bool is_covered = carrier->broke_ns != 0 && carrier->broke_ns < later_ns &&
+                            later_ns < carrier->speaks_since_ns &&
+                            broke_for_ns > metronome->period_ns + margin_ns / 2;
+    return is_covered ? metronome_next_after_ns(metronome, carrier->speaks_since_ns) : later_ns;
+}
+
 /* Two of three are missing. If the connection has delivered since the later of them was due, the
  * stream is mute. If it has been silent over two beats, all of it is. In between, it is too early. */
 void leg_beats_missed(struct detector *detector, struct leg *leg, uint64_t at_ns)
@@ -197,9 +211,12 @@ void leg_beats_missed(struct detector *detector, struct leg *leg, uint64_t at_ns
     struct carrier *carrier = &detector->carriers[leg->connection];
     const struct metronome *metronome = &leg->metronome;
     const uint64_t half_margin_ns = metronome_margin_ns(metronome) / 2;
-    const uint64_t later_ns = metronome_due_ns(metronome) - metronome_margin_ns(metronome);
+    const uint64_t later_ns = later_beat_ns(carrier, metronome);
+    const uint64_t later_due_ns = later_ns + 2 * half_margin_ns + carrier->excess_ns;
     uint64_t next_ns = DEADLINE_NEVER;
-    if (carrier->last_data_ns >= later_ns + carrier->excess_ns + half_margin_ns) {
+    if (later_due_ns > at_ns) {
+        next_ns = later_due_ns;
+    } else if (carrier->last_data_ns >= later_ns + carrier->excess_ns + half_margin_ns) {
         leg_accuse(
             detector, leg, mute_finding(carrier, metronome, metronome_onset_ns(metronome), at_ns));
     } else {

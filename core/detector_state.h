@@ -201,7 +201,8 @@ struct carrier {
     bool started;
     uint8_t mute_channel;     /* stream_traits.channel of CARRIER_CHANNEL */
     bool stall_pending;       /* our stall is over, but no drained pass has been seen since */
-    uint64_t speaks_since_ns; /* since then without a break */
+    uint64_t speaks_since_ns; /* since then without a break, ... */
+    uint64_t broke_ns;        /* ... which began then */
     uint64_t last_data_ns;    /* of a frame on any of its legs, in this life */
     uint32_t debts_waiting;   /* of its legs, for its next frame */
     uint64_t debts_from_ns;   /* no allowance counts from before: our last stall */

@@ -129,8 +129,28 @@ static void leg_judge(struct detector *detector, struct leg *leg, uint64_t at_ns
     blame_carrier_silent(detector, carrier, at_ns);
 }
 
+/* What a connection that is late has yet to bring is not missing: its lag is added to what is allowed. */
+static uint64_t witness_due_ns(const struct detector *detector, const struct stream *stream)
+{
+    const struct rest_sight *rest = &stream->rest;
+    const uint64_t from_ns =
+        rest->since_ns > WITNESS_ALLOWANCE_NS ? rest->since_ns - WITNESS_ALLOWANCE_NS : 0;
+    uint64_t late_ns = 0;
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        const struct carrier *carrier = &detector->carriers[detector->legs[at].connection];
+        const uint64_t worst_ns = lag_window_worst(&carrier->lags, from_ns);
+        late_ns = worst_ns > late_ns ? worst_ns : late_ns;
+    }
+    return rest->moved_ns + WITNESS_ALLOWANCE_NS + late_ns;
+}
+
 static void witness_judge(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {
+    const uint64_t due_ns = witness_due_ns(detector, stream);
+    if (due_ns > at_ns) {
+        deadlines_set(&detector->witnesses, stream_index(detector, stream), due_ns);
+        return;
+    }
     witness_disarm(detector, stream);
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
         leg_judge(detector, &detector->legs[at], at_ns);

@@ -587,6 +587,33 @@ static void a_mute_connection_that_speaks_again_leaves_its_streams_unaccused(voi
     rig_stop(&rig);
 }
 
+/* Books 1 and 2 on, all of it two seconds late. */
+static void late_run(uint64_t from_ms, uint64_t to_ms)
+{
+    for (uint64_t at_ms = from_ms; at_ms < to_ms; at_ms += 20) {
+        rig_tick(&rig, ms(at_ms));
+        for (uint32_t stream = depth_of(1); stream < 2U * BOOKS; stream++) {
+            send(&rig, with_lag(with_id(bare(stream, 0, ms(at_ms)), 1000 + at_ms), 2 * NS_PER_S));
+        }
+    }
+}
+
+static void what_a_late_connection_has_yet_to_bring_is_not_missing_by_rest(void **state)
+{
+    (void)state;
+    books_start();
+    run(0, 1000, ALL);
+    late_run(3000, 3520);
+    rest_tells(1, 100001, 3500);
+    late_run(3520, 4520);
+    rest_tells(2, 100002, 4500);
+    late_run(4520, 6000);
+    assert_absent(rig_fault(&rig, FLATLINE_FAULT_MUTE));
+    late_run(6000, 8000); /* but later than the connection is, it is */
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_MUTE)->stream, depth_of(0));
+    rig_stop(&rig);
+}
+
 static void what_rest_tells_that_frames_have_shown_before_is_owed_by_nobody(void **state)
 {
     (void)state;
@@ -645,6 +672,7 @@ int main(void)
         cmocka_unit_test(when_every_venue_falls_silent_it_is_we_who_are_deaf),
         cmocka_unit_test(a_silent_connection_that_ends_leaves_its_streams_unaccused),
         cmocka_unit_test(a_mute_connection_that_speaks_again_leaves_its_streams_unaccused),
+        cmocka_unit_test(what_a_late_connection_has_yet_to_bring_is_not_missing_by_rest),
         cmocka_unit_test(what_rest_tells_that_frames_have_shown_before_is_owed_by_nobody),
         cmocka_unit_test(silent_connections_that_are_given_up_take_their_venues_silence_with_them),
     };

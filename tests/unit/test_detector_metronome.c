@@ -77,6 +77,22 @@ static void beats_alone_accuse_nobody(void **state)
     rig_stop(&rig);
 }
 
+/* The venue stands still over two beats, and its other data comes a moment before the next beat. */
+static void beats_that_a_pause_of_all_their_connection_took_away_accuse_nobody(void **state)
+{
+    (void)state;
+    start();
+    run(0, 20000, true, true, true); /* the last beat at 19100 */
+    run(20000, 21550, false, false, false);
+    run(21550, 60000, true, true, true);
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 0);
+    run(60000, 61550, false, false, false); /* but if they do not come behind it ... */
+    run(61550, 64000, false, true, true);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_MUTE)->scope, FLATLINE_SCOPE_STREAM);
+    assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_MUTE)->stream, MARK);
+    rig_stop(&rig);
+}
+
 static void a_stream_whose_beats_stop_while_its_connection_delivers_is_mute(void **state)
 {
     (void)state;
@@ -404,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beats_alone_accuse_nobody),
+        cmocka_unit_test(beats_that_a_pause_of_all_their_connection_took_away_accuse_nobody),
         cmocka_unit_test(a_stream_whose_beats_stop_while_its_connection_delivers_is_mute),
         cmocka_unit_test(a_route_that_falls_silent_with_its_metronome_is_mute_as_a_whole),
         cmocka_unit_test(beats_that_maintenance_explains_are_told_once_it_is_over),
