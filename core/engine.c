@@ -226,6 +226,23 @@ int flatline_engine_create(const char *segment,
     return 0;
 }
 
+static void engine_free(struct flatline_engine *engine)
+{
+    (void)munmap(engine->header, (size_t)engine->file_bytes);
+    (void)pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+/* A process that began at no time is none that lives: neither for the sentinel nor for who makes the
+ * engine again. */
+void flatline_engine_abandon(struct flatline_engine *engine)
+{
+    if (engine != NULL) {
+        store_relaxed(&engine->header->start_ticks, FLATLINE_ENGINE_ABANDONED);
+        engine_free(engine);
+    }
+}
+
 void flatline_engine_close(struct flatline_engine *engine)
 {
     if (engine == NULL) {
@@ -241,9 +258,7 @@ void flatline_engine_close(struct flatline_engine *engine)
         }
         flatline_engine_view_close(view);
     }
-    (void)munmap(engine->header, (size_t)engine->file_bytes);
-    (void)pthread_mutex_destroy(&engine->lock);
-    free(engine);
+    engine_free(engine);
 }
 
 const char *flatline_engine_path(const struct flatline_engine *engine)

@@ -75,7 +75,7 @@ static int header_check(const struct flatline_engine_header *header)
     return adds_up ? 0 : FLATLINE_E_CORRUPT;
 }
 
-/* Reads the header; what was fixed in it must stay so. */
+/* Reads the header; what was fixed in it must stay so, unless its writer has let go. */
 static int header_read(struct flatline_engine_view *view, bool first)
 {
     struct flatline_engine_header header;
@@ -86,8 +86,12 @@ static int header_read(struct flatline_engine_view *view, bool first)
     if (error != 0) {
         return error;
     }
+    struct flatline_engine_header fixed = view->header;
+    if (header.start_ticks == FLATLINE_ENGINE_ABANDONED) {
+        fixed.start_ticks = header.start_ticks;
+    }
     if (!first &&
-        memcmp(&header, &view->header, offsetof(struct flatline_engine_header, slot_count)) != 0) {
+        memcmp(&header, &fixed, offsetof(struct flatline_engine_header, slot_count)) != 0) {
         return FLATLINE_E_CORRUPT;
     }
     header.slot_count = header.slot_count < header.slots_max ? header.slot_count : header.slots_max;

@@ -268,8 +268,8 @@ struct engine_advice {
 };
 
 /// What an engine tells of itself, in a file of its own: flatline/engine.h. It says goodbye at the end of
-/// its scope, unless that is left by an exception: who ends without goodbye is ENGINE_GONE. What it
-/// declares must not outlive it. A declaration that fails still gives a record, one that nobody reads;
+/// its scope, unless that is left by an exception: who ends without goodbye is ENGINE_GONE, and whoever
+/// catches the exception may make it again. What it declares must not outlive it. A declaration that fails still gives a record, one that nobody reads;
 /// error() tells of the first.
 class engine {
   public:
@@ -292,6 +292,8 @@ class engine {
     {
         if (std::uncaught_exceptions() <= exceptions_) {
             flatline_engine_close(engine_);
+        } else {
+            flatline_engine_abandon(engine_);
         }
     }
 

@@ -102,9 +102,11 @@ func (e *Engine) Err() error {
 }
 
 // Close says goodbye and removes the file. Deferred, it does neither while its goroutine panics: who
-// ends without goodbye is ENGINE_GONE. What is written to its records afterwards goes nowhere.
+// ends without goodbye is ENGINE_GONE, and whoever recovers may make it again. What is written to its
+// records afterwards goes nowhere.
 func (e *Engine) Close() {
 	if cause := recover(); cause != nil {
+		e.Abandon()
 		panic(cause)
 	}
 	atomic.StoreUint64(&e.header.goodbyeMonoNs, Now())
@@ -112,6 +114,10 @@ func (e *Engine) Close() {
 		_ = syscall.Unlink(e.path) // still ours
 	}
 }
+
+// Abandon lets go without goodbye and leaves the file as a crash would, with all that was written last:
+// the engine is ENGINE_GONE within milliseconds, though its process may live.
+func (e *Engine) Abandon() { atomic.StoreUint64(&e.header.startTicks, startTicksAbandoned) }
 
 // ---- declarations ----
 

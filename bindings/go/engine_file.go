@@ -21,6 +21,9 @@ const (
 	lineBytes    = 128
 )
 
+// startTicksAbandoned is of no process: who wrote the file has let go of it without goodbye.
+const startTicksAbandoned = ^uint64(0)
+
 const engineNameChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 func enginePath(segment, name string) (string, error) {

@@ -50,6 +50,9 @@ func TestAPanicIsToldGoesOnAndLeavesNoGoodbye(t *testing.T) {
 	if err != nil || !strings.Contains(string(data), "index out of range") {
 		t.Errorf("the file does not tell it: %v", err)
 	}
+	if engine.header.goodbyeMonoNs != 0 || isInUse(engine.Path()) {
+		t.Error("it said goodbye, or nobody may come after it")
+	}
 }
 
 func TestLeavingInOrderIsAnExitWithGoodbyeAndTheNextDeclarationARestart(t *testing.T) {

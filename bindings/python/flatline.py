@@ -976,8 +976,8 @@ class Engine:
                 quoter.beat()
                 book.echo(update["u"], received_ns)
 
-    Leaving the block, or close(), says goodbye and removes the file; leaving it by an exception does
-    neither: who ends without goodbye is ENGINE_GONE.
+    Leaving the block, or close(), says goodbye and removes the file; leaving it by an exception, or
+    abandon(), does neither: who ends without goodbye is ENGINE_GONE, and may be made again.
 
     name: 1 to 31 of A-Z a-z 0-9 _ -. Options: slots_max (256) and data_bytes (512 KiB), room for
     records; mode (0o640), the sentinel must be able to read; group, a gid the file is given to. Raises
@@ -1015,6 +1015,15 @@ class Engine:
     def __exit__(self, kind, *_):
         if kind is None or not issubclass(kind, Exception):
             self.close()
+        else:
+            self.abandon()
+
+    def abandon(self):
+        """Lets go without goodbye and leaves the file as a crash would, with all that was written last: the engine is
+        ENGINE_GONE within milliseconds, though its process may live."""
+        words = self._words
+        if words[_ENGINE_HEADER_PID] == os.getpid():
+            words[_ENGINE_HEADER_START_TICKS] = -1  # no process began then: neither for the sentinel nor for the next engine
 
     def close(self):
         """Says goodbye and removes the file. What is written to its records afterwards goes nowhere."""

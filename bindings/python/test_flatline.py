@@ -101,6 +101,9 @@ class EngineCase(unittest.TestCase):
         self.assertIs(quoter.state, flatline.WorkerState.PANICKED)
         self.assertIn(b"ZeroDivisionError: division by zero\0", self.file.read_bytes())
         self.assertTrue(self.file.exists())
+        self.assertEqual(engine._words[flatline._ENGINE_HEADER_GOODBYE_MONO_NS], 0)
+        with flatline.engine("mm1", self.segment) as again:  # by the same process
+            self.assertIsNone(again.error)
 
     def test_leaving_in_order_or_by_interrupt_is_an_exit_with_goodbye(self):
         for leave in (None, KeyboardInterrupt, SystemExit):

@@ -19,7 +19,8 @@
  *
  *  - One line, one writer: a record is for one thread at a time. Of `orders`, who sends and who
  *    receives may be two threads. Declaring is safe from any thread.
- *  - Leave with flatline_engine_close(). Whoever ends without it is ENGINE_GONE.
+ *  - Leave with flatline_engine_close(). Whoever ends without it is ENGINE_GONE;
+ *    flatline_engine_abandon() is for who means that.
  *  - A declaration that fails still gives a record: one that nobody reads. So the engine's facts
  *    are never a reason for the engine to stop.
  *  - After fork() the child must not write: the records are the parent's.
@@ -65,6 +66,11 @@ int flatline_engine_create(const char *segment,
 
 /** Says goodbye, removes the name and frees. Records die with it. NULL is accepted. */
 void flatline_engine_close(struct flatline_engine *engine);
+
+/** Lets go without goodbye, for who is on the way out of an error: frees, and leaves the file as a
+ *  crash would, with all that was written last. The engine is ENGINE_GONE within milliseconds, though
+ *  its process may live, until it is made again under this name. Records die with it. NULL is accepted. */
+void flatline_engine_abandon(struct flatline_engine *engine);
 
 /** Path of the file. */
 const char *flatline_engine_path(const struct flatline_engine *engine);

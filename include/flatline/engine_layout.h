@@ -64,6 +64,8 @@
 enum flatline_engine_kind { FLATLINE_ENGINE_KINDS(FLATLINE_ENUM_ENGINE_KIND) };
 enum flatline_worker_state { FLATLINE_WORKER_STATES(FLATLINE_ENUM_WORKER) };
 
+#define FLATLINE_ENGINE_ABANDONED UINT64_MAX /* start_ticks of no process */
+
 struct flatline_engine_header {
     uint64_t magic; /* stored last, with release */
     uint64_t major;
@@ -95,7 +97,7 @@ struct flatline_engine_header {
     F(flatline_engine_header, file_bytes, 24, 8, "bytes", "size of the whole file")                 \
     F(flatline_engine_header, layout_hash, 32, 8, "hash", "FNV-1a of these tables")                 \
     F(flatline_engine_header, pid, 40, 8, "pid", "of the engine, in its own namespace")             \
-    F(flatline_engine_header, start_ticks, 48, 8, "ticks", "field 22 of /proc/self/stat; 0 = not known") \
+    F(flatline_engine_header, start_ticks, 48, 8, "ticks", "field 22 of /proc/self/stat; 0 = not known; all ones = its writer let go without goodbye") \
     F(flatline_engine_header, pid_namespace, 56, 8, "inode", "of /proc/self/ns/pid; 0 = not known: the pid is no evidence") \
     F(flatline_engine_header, created_mono_ns, 64, 8, "ns CLOCK_MONOTONIC", "when this file was made") \
     F(flatline_engine_header, created_wall_ns, 72, 8, "ns CLOCK_REALTIME", "when this file was made; for people") \

@@ -267,6 +267,32 @@ static void a_goodbye_is_told_and_the_name_is_gone(void **state)
     assert_int_equal(access(place->path, F_OK), -1);
 }
 
+static void who_lets_go_without_goodbye_leaves_what_a_crash_leaves_and_may_come_again(void **state)
+{
+    const struct place *place = *state;
+    struct flatline_engine *engine = engine_make(place);
+    struct flatline_engine_worker *worker;
+    assert_int_equal(flatline_declare_worker(engine, "quoter", 1000000, &worker), 0);
+    flatline_worker_panic(worker, "no price", 7);
+    struct flatline_engine_view *view = view_make(place);
+    assert_int_equal(flatline_engine_life(flatline_engine_view_header(view)),
+                     FLATLINE_ENGINE_ALIVE);
+    flatline_engine_abandon(engine);
+    assert_int_equal(flatline_engine_view_read(view), 0);
+    const struct flatline_engine_header *header = flatline_engine_view_header(view);
+    assert_int_equal(header->goodbye_mono_ns, 0);
+    assert_int_equal(flatline_engine_life(header), FLATLINE_ENGINE_DEAD);
+    struct flatline_engine_slot_view slot;
+    assert_int_equal(flatline_engine_view_slot(view, 0, &slot), 0);
+    const struct flatline_engine_worker *left = slot.record;
+    assert_int_equal(left->state, FLATLINE_WORKER_PANICKED);
+    assert_string_equal((const char *)left->error_text, "no price");
+    flatline_engine_view_close(view);
+    engine = engine_make(place); /* by the same process */
+    flatline_engine_close(engine);
+    flatline_engine_abandon(NULL);
+}
+
 static void a_live_engines_name_is_in_use(void **state)
 {
     const struct place *place = *state;
@@ -491,6 +517,7 @@ int main(void)
         CASE(names_that_make_no_file_are_refused),
         CASE(quantiles_are_those_of_the_histogram),
         CASE(a_goodbye_is_told_and_the_name_is_gone),
+        CASE(who_lets_go_without_goodbye_leaves_what_a_crash_leaves_and_may_come_again),
         CASE(a_live_engines_name_is_in_use),
         CASE(a_stopped_and_a_killed_process_are_seen_and_the_name_is_free_again),
         CASE(another_process_under_the_same_pid_is_not_the_engine),

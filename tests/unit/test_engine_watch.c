@@ -247,6 +247,27 @@ static void a_killed_process_is_told_dead_once(void **state)
     (void)close(ready[1]);
 }
 
+static void an_engine_let_go_without_goodbye_is_told_dead_though_its_process_lives(void **state)
+{
+    struct rig *rig = *state;
+    struct flatline_engine *engine;
+    assert_int_equal(flatline_engine_create(rig->segment, "mm2", NULL, &engine), 0);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s", flatline_engine_path(engine));
+    pass(rig);
+    flatline_engine_abandon(engine);
+    pass(rig); /* reads it */
+    pass(rig);
+    uint32_t dead = 0;
+    for (size_t i = 0; i < rig->count; i++) {
+        const struct event *event = &rig->events[i];
+        dead += event->kind == EVENT_ENGINE_LOOKED && event->engine.code == FLATLINE_ENGINE_DEAD &&
+                event->engine.word == 0;
+    }
+    assert_int_equal(dead, 1);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -258,6 +279,7 @@ int main(void)
         CASE(a_panics_text_comes_before_its_state_and_is_printable),
         CASE(a_goodbye_is_told_and_then_the_file_is_forgotten),
         CASE(a_killed_process_is_told_dead_once),
+        CASE(an_engine_let_go_without_goodbye_is_told_dead_though_its_process_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
