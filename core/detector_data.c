@@ -108,6 +108,28 @@ static void ids_restart(struct detector *detector, struct stream *stream, uint64
     debt_ids_restart(detector, stream, at_ns);
 }
 
+/* OKX's bbo-tbt is not chained: that its ids begin anew is told by the books beside it alone, before
+ * it or a moment later. Its next frame, whatever its id, is the first of the new ones. */
+static void siblings_reset(struct detector *detector, const struct arrival *a)
+{
+    for (uint32_t at = detector->sides[a->leg->side].first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_side) {
+        struct leg *leg = &detector->legs[at];
+        struct stream *stream = &detector->streams[leg->stream];
+        if (leg == a->leg || stream->traits.chain != CHAIN_NONE || !leg->is_checked) {
+            continue;
+        }
+        leg->sequence.anchored = false;
+        leg->beyond_key = 0;
+        fault_clear(detector, &leg->faults[LEG_REGRESSED], a->recv_ns);
+        if (++leg->generation > stream->generation) {
+            stream->generation = leg->generation;
+            ids_restart(detector, stream, a->recv_ns);
+            stream_changed(detector, stream);
+        }
+    }
+}
+
 /* Places the key among those of all legs. After a legal reset the legs that have not seen it
  * yet still show ids of before: they are of an older generation, and newer than nothing. */
 static bool newest_take(struct detector *detector, const struct arrival *a, uint64_t key)
@@ -203,6 +225,9 @@ static void sequence_apply(struct detector *detector, struct arrival *a)
         break;
     case SEQUENCE_RESET:
         stream->view.resets++;
+        if (leg->is_checked) {
+            siblings_reset(detector, a);
+        }
         progress_found(detector, a, key);
         break;
     case SEQUENCE_FIRST:

@@ -439,13 +439,22 @@ static void ids_that_begin_anew_are_checked_anew_and_accuse_nobody(void **state)
     market_close();
 }
 
-static void both_may_begin_anew(void **state)
+/* bbo-tbt goes back first, and is not linked: a moment later books tells that it was right. */
+static void both_may_begin_anew_and_are_believed_again_after_a_minute(void **state)
 {
     (void)state;
     market_open(70, 30);
     market_play(MINUTE_MS);
     market.id -= 1000000;
-    market_play(2 * MINUTE_MS);
+    market_play(300);
+    assert_int_equal(rig_view(&market.rig, BBO)->open_faults, 0);
+    assert_true(rig_view(&market.rig, BBO)->frontier_id < 4500000);
+    market_play(5000);
+    assert_true(rig_view(&market.rig, BBO)->lease_until_ns > ms(market.now_ms + 2800));
+    assert_int_equal(debt_of(BBO), FLATLINE_DEBT_CHECKING);
+    market_play(MINUTE_MS);
+    assert_int_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
     assert_absent(mute());
     market_close();
 }
@@ -502,7 +511,7 @@ int main(void)
         cmocka_unit_test(
             what_failed_is_tried_again_with_the_next_connection_and_needs_twice_as_much),
         cmocka_unit_test(ids_that_begin_anew_are_checked_anew_and_accuse_nobody),
-        cmocka_unit_test(both_may_begin_anew),
+        cmocka_unit_test(both_may_begin_anew_and_are_believed_again_after_a_minute),
         cmocka_unit_test(ids_that_leap_ahead_withdraw_it_and_accuse_nobody),
         cmocka_unit_test(a_best_whose_ids_go_back_is_withdrawn_and_not_mute),
     };
