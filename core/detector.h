@@ -91,10 +91,12 @@ void detector_set_pings(struct detector *detector,
                         uint64_t own_ping_ns);
 
 /** Adds a gate, in the order of its index, so that an engine that quotes while it is closed can be
- *  found. `members` is copied. Returns the index, or -ENOSPC. */
+ *  found. `members` is copied. both: it is closed for an engine that is behind, too. Returns the index,
+ *  or -ENOSPC. */
 int detector_add_gate(struct detector *detector,
                       const struct flatline_gate_member *members,
-                      uint32_t member_count);
+                      uint32_t member_count,
+                      bool both);
 #define DETECTOR_GATE_MEMBERS_MAX 32U
 
 /* A finding: something that changed and that people, or the event ring, want to know. */

@@ -43,7 +43,8 @@ void engines_destroy(struct engines *engines)
 
 int detector_add_gate(struct detector *detector,
                       const struct flatline_gate_member *members,
-                      uint32_t member_count)
+                      uint32_t member_count,
+                      bool both)
 {
     struct engines *engines = detector->engines;
     if (engines == NULL || engines->gate_count == engines->gates_max) {
@@ -51,6 +52,7 @@ int detector_add_gate(struct detector *detector,
     }
     struct engine_gate *gate = &engines->gates[engines->gate_count];
     /* one too large to be copied is never judged: no members */
+    gate->both = both;
     gate->count = member_count <= DETECTOR_GATE_MEMBERS_MAX ? member_count : 0;
     memcpy(gate->members, members, gate->count * sizeof(*members));
     return (int)engines->gate_count++;

@@ -63,6 +63,7 @@ struct engine_shut {
 struct engine_gate {
     struct engine_shut meant;
     struct engine_shut drill;
+    bool both; /* closed for an engine that is behind, too */
     uint32_t count;
     struct flatline_gate_member members[DETECTOR_GATE_MEMBERS_MAX];
 };

@@ -55,19 +55,49 @@ leases_closing(const struct detector *detector, const struct engine_gate *gate, 
     return closing;
 }
 
+static bool is_member(const struct engine_gate *gate, uint32_t stream)
+{
+    for (uint32_t i = 0; i < gate->count; i++) {
+        if (gate->members[i].stream == stream) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `require: both`: the witness may be fresh, the gate is closed for an engine found to be behind. */
+static struct closing own_closing(const struct engine *engine, const struct engine_gate *gate)
+{
+    struct closing closing = {0};
+    for (uint32_t i = 0; gate->both && i < engine->slot_count; i++) {
+        const struct engine_slot *echo = &engine->slots[i];
+        const bool is_behind = echo->kind == FLATLINE_ENGINE_STREAM && echo->fault.id != 0;
+        if (is_behind && is_member(gate, echo->stream) &&
+            (closing.closed_ns == 0 || echo->fault.at_ns < closing.closed_ns)) {
+            closing =
+                (struct closing){.closed_ns = echo->fault.at_ns, .missed_ns = echo->fault.onset_ns};
+        }
+    }
+    return closing;
+}
+
 /* Through the whole look: quotes that it read may have come back in time, after it began. */
 static bool window_holds(const struct engine_shut *shut, const struct engine *engine)
 {
     return shut->since_ns != 0 && shut->until_ns > engine->read_ns;
 }
 
-/* By the data, by advice, or by a drill alone. */
+/* By the data, on either side, by advice, or by a drill alone. */
 static struct closing gate_closing(const struct detector *detector,
                                    const struct engine *engine,
                                    const struct engine_gate *gate,
                                    uint64_t at_ns)
 {
     struct closing closing = leases_closing(detector, gate, at_ns);
+    const struct closing own = own_closing(engine, gate);
+    if (own.closed_ns != 0 && (closing.closed_ns == 0 || own.closed_ns < closing.closed_ns)) {
+        closing = own;
+    }
     if (window_holds(&gate->meant, engine) &&
         (closing.closed_ns == 0 || gate->meant.since_ns < closing.closed_ns)) {
         closing =

@@ -229,8 +229,10 @@ static int detector_make(struct flatline_sentinel *sentinel)
         }
     }
     for (uint32_t i = 0; result >= 0 && i < config->gate_count; i++) {
-        result = detector_add_gate(
-            sentinel->detector, config->gates[i].members, config->gates[i].member_count);
+        result = detector_add_gate(sentinel->detector,
+                                   config->gates[i].members,
+                                   config->gates[i].member_count,
+                                   config->gates[i].both);
     }
     return result < 0 ? result : 0;
 }

@@ -114,7 +114,7 @@ static int start(void **state)
     assert_int_equal(detector_add_connection(c->rig.detector, FLATLINE_VENUE_BINANCE_USDM, 0), 0);
     assert_int_equal(detector_add_leg(c->rig.detector, c->stream, 0), 0);
     const struct flatline_gate_member member = {.stream = c->stream};
-    assert_int_equal(detector_add_gate(c->rig.detector, &member, 1), 0);
+    assert_int_equal(detector_add_gate(c->rig.detector, &member, 1, false), 0);
     c->rig.stream_count = 1;
     struct event up = engine_event(EVENT_ENGINE_UP, 0);
     (void)strcpy(up.engine.text, "mm1");
@@ -486,6 +486,47 @@ static void quotes_that_outlive_their_gate_are_found_and_their_exposure_told(voi
     assert_int_equal(over.evidence[2], 3190 * NS_PER_MS);
 }
 
+/* An engine that applies nothing any more and quotes on, while the witness is fresh. */
+static void behind_and_quoting(struct case_rig *c, bool both)
+{
+    const uint64_t quoting[4] = {1, 0, 0, 0};
+    const struct flatline_gate_member member = {.stream = c->stream};
+    assert_int_equal(detector_add_gate(c->rig.detector, &member, 1, both), 1);
+    slot_add(c, 0, FLATLINE_ENGINE_GATE, 1, "quote");
+    slot_add(c, 1, FLATLINE_ENGINE_STREAM, 0, "binance-usdm/BTCUSDT/depth");
+    tell(c, EVENT_ENGINE_GATE, 0, quoting);
+    for (uint64_t at = 0; at <= 1000; at += 10) {
+        const uint64_t id = at < 500 ? at + 1 : 500;
+        const uint64_t echo[4] = {id, ms(at), 0, 0};
+        frame(c, at, at + 1);
+        tell(c, EVENT_ENGINE_ECHO, 1, echo);
+        looks(c, at + 9);
+    }
+}
+
+static void quotes_of_an_engine_that_is_behind_outlive_a_gate_that_requires_both(void **state)
+{
+    struct case_rig *c = *state;
+    behind_and_quoting(c, true);
+    const struct finding behind = found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_BEHIND);
+    const struct finding quotes = found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING);
+    assert_int_equal(quotes.onset_ns, behind.at_ns);
+    assert_in_range(quotes.at_ns, behind.at_ns + 100 * NS_PER_MS, behind.at_ns + 110 * NS_PER_MS);
+    assert_int_equal(quotes.evidence[2], quotes.at_ns - behind.onset_ns);
+    const uint64_t caught_up[4] = {1001, ms(1010), 0, 0};
+    tell(c, EVENT_ENGINE_ECHO, 1, caught_up);
+    looks(c, 1020);
+    assert_true(is_found(c, FINDING_CLEAR, FLATLINE_FAULT_ENGINE_QUOTING));
+}
+
+static void a_gate_of_the_witness_alone_stays_open_for_an_engine_that_is_behind(void **state)
+{
+    struct case_rig *c = *state;
+    behind_and_quoting(c, false);
+    assert_true(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_BEHIND));
+    assert_false(is_found(c, FINDING_FAULT, FLATLINE_FAULT_ENGINE_QUOTING));
+}
+
 static void quotes_pulled_in_time_are_no_fault(void **state)
 {
     struct case_rig *c = *state;
@@ -655,6 +696,8 @@ int main(void)
         CASE(three_reports_late_in_a_row_are_overdue),
         CASE(one_report_is_overdue_alone_after_two_seconds),
         CASE(quotes_that_outlive_their_gate_are_found_and_their_exposure_told),
+        CASE(quotes_of_an_engine_that_is_behind_outlive_a_gate_that_requires_both),
+        CASE(a_gate_of_the_witness_alone_stays_open_for_an_engine_that_is_behind),
         CASE(quotes_pulled_in_time_are_no_fault),
         CASE(quotes_that_outlive_an_open_breaker_are_found),
         CASE(what_only_a_drill_finds_is_marked_and_ends_with_it),
