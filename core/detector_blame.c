@@ -309,6 +309,9 @@ static bool book_moves(const struct detector *detector, const struct leg *leg, u
 {
     const uint64_t since_ns = leg->last_recv_ns;
     const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    if (detector->streams[leg->stream].engine_heard_ns > since_ns + half_ns) {
+        return true; /* by an engine */
+    }
     uint32_t at = leg->side != SIDE_NONE ? detector->sides[leg->side].first_leg : LEG_NONE;
     for (; at != LEG_NONE; at = detector->legs[at].next_of_side) {
         const struct leg *other = &detector->legs[at];

@@ -158,6 +158,10 @@ void user_timeouts(struct detector *detector, uint64_t limit_ns);
 enum { CONFIDENCE_CONTRAST = 90, CONFIDENCE_UNDECIDED = 50 };
 
 /* detector_cohort.c */
+bool carrier_is_outheard(const struct detector *detector,
+                         const struct carrier *carrier,
+                         uint64_t since_ns,
+                         uint64_t at_ns);
 /* Is it one of those whose silence says something? */
 bool carrier_is_member(const struct detector *detector, const struct carrier *carrier);
 bool blame_is_alone(const struct detector *detector, const struct carrier *carrier);

@@ -73,6 +73,23 @@ static bool speaks(const struct carrier *carrier, uint64_t since_ns, uint64_t at
     return carrier->last_data_ns > since_ns + half_ns;
 }
 
+/* Has an engine told, in the second half of the silence, of what this connection did not bring? Then the venue
+ * lives, and so does the line. */
+bool carrier_is_outheard(const struct detector *detector,
+                         const struct carrier *carrier,
+                         uint64_t since_ns,
+                         uint64_t at_ns)
+{
+    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        if (detector->streams[detector->legs[at].stream].engine_heard_ns > since_ns + half_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct circle {
     uint32_t venue; /* DETECTOR_VENUES: all */
     uint32_t route; /* ROUTE_ANY: all */
@@ -111,11 +128,14 @@ cohort_of(const struct detector *detector, const struct circle *circle, uint64_t
     for (uint32_t i = 0; i < detector->carrier_count && cohort.silent > 0; i++) {
         const struct carrier *carrier = &detector->carriers[i];
         const uint64_t mean_ns = mean_gap_ns(carrier);
-        if (!is_within(circle, carrier) || !carrier_is_member(detector, carrier) ||
-            carrier_silence(carrier) != NULL) {
+        if (!is_within(circle, carrier) || !carrier_is_member(detector, carrier)) {
             continue;
         }
-        if (speaks(carrier, cohort.last_ns, at_ns)) {
+        if (carrier_is_outheard(detector, carrier, cohort.last_ns, at_ns)) {
+            cohort.speaking++;
+        } else if (carrier_silence(carrier) != NULL) {
+            continue;
+        } else if (speaks(carrier, cohort.last_ns, at_ns)) {
             cohort.speaking++;
         } else if (mean_ns != 0 && carrier->last_data_ns + OVERQUIET_GAPS * mean_ns < at_ns) {
             cohort.overquiet++;
@@ -160,7 +180,7 @@ static uint32_t members_of(const struct detector *detector, const struct circle 
     return silent_of(detector, circle).members;
 }
 
-/* Was another connection of its venue heard since this one fell silent? */
+/* Was another connection of its venue heard since this one fell silent, or has an engine heard what it did not bring? */
 static bool
 is_contrasted(const struct detector *detector, const struct carrier *own, uint64_t at_ns)
 {
@@ -171,7 +191,7 @@ is_contrasted(const struct detector *detector, const struct carrier *own, uint64
             return true;
         }
     }
-    return false;
+    return carrier_is_outheard(detector, own, own->last_data_ns, at_ns);
 }
 
 /* Between a connection and its venue only another connection there can decide; between a venue and

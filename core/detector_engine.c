@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ECHO_FIRST_NS (5 * NS_PER_S) /* a stream declared and not once echoed is behind after */
+#define AHEAD_MOST    (1ULL << 32)   /* ids beyond ours: more is no id */
 
 enum { PROCESS_DEAD = 3 }; /* FLATLINE_ENGINE_DEAD: engine.h is not for pure code */
 
@@ -233,6 +234,22 @@ static void worker_judge(struct detector *detector,
     }
 }
 
+/* ---- what it hears and we do not ----------------------------------------------------------------- */
+
+/* An engine tells of ids that none of our connections has brought: its venue lives. One may be a torn or absurd
+ * word, and is not believed before another, newer one. No lease hangs on it: it tells whom to blame. */
+static void echo_hear(struct stream *stream, uint64_t own_id, uint64_t at_ns)
+{
+    if (stream->mode != SEQUENCE_BY_ID || !stream->has_newest || own_id <= stream->newest ||
+        own_id - stream->newest > AHEAD_MOST) {
+        return;
+    }
+    if (own_id > stream->told_id && stream->told_id > stream->newest) {
+        stream->engine_heard_ns = at_ns;
+    }
+    stream->told_id = own_id;
+}
+
 /* ---- BEHIND ---------------------------------------------------------------------------------- */
 
 static void echo_judge(struct detector *detector,
@@ -243,8 +260,9 @@ static void echo_judge(struct detector *detector,
     if (slot->stream >= detector->stream_count) {
         return;
     }
-    const struct stream *stream = &detector->streams[slot->stream];
+    struct stream *stream = &detector->streams[slot->stream];
     const uint64_t own_id = slot->words[0];
+    echo_hear(stream, own_id, at_ns);
     /* Of the look, not of now: the judge may come to it late. */
     const uint64_t due_id = due_id_as_of(&stream->due, stream->allowance_ns, at_ns);
     if (due_id == 0 && stream->view.due_id != 0) {

@@ -100,7 +100,8 @@ struct listeners {
     uint32_t connections;
     uint32_t venues; /* bits */
     uint64_t drained_ns;
-    bool are_whole; /* none is down, or has fallen silent before the others */
+    bool are_whole;    /* none is down, or has fallen silent before the others */
+    bool are_outheard; /* by an engine, so it is not the line */
     bool stall_pending;
 };
 
@@ -113,7 +114,7 @@ static bool fell_before(const struct detector *detector, const struct carrier *c
     return carrier->last_data_ns + TOGETHER_NS + 3U * mean_ns < detector->heard_ns;
 }
 
-static struct listeners listeners_of(const struct detector *detector)
+static struct listeners listeners_of(const struct detector *detector, uint64_t at_ns)
 {
     struct listeners listeners = {.drained_ns = UINT64_MAX, .are_whole = true};
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
@@ -124,6 +125,8 @@ static struct listeners listeners_of(const struct detector *detector)
             listeners.venues |= 1U << carrier->venue;
             listeners.stall_pending |= carrier->stall_pending;
             listeners.are_whole &= !fell_before(detector, carrier);
+            listeners.are_outheard |=
+                carrier_is_outheard(detector, carrier, detector->heard_ns, at_ns);
             listeners.drained_ns =
                 drained_ns < listeners.drained_ns ? drained_ns : listeners.drained_ns;
         }
@@ -168,13 +171,13 @@ void host_pass(struct detector *detector, uint64_t now_ns)
         detector->host_due_ns = due_ns;
         return;
     }
-    const struct listeners listeners = listeners_of(detector);
+    const struct listeners listeners = listeners_of(detector, due_ns);
     if (listeners.drained_ns < due_ns || listeners.stall_pending) {
         return;
     }
     detector->host_due_ns = DEADLINE_NEVER; /* until the next frame */
     if ((listeners.venues & (listeners.venues - 1U)) != 0 && listeners.are_whole &&
-        detector->host_silent.id == 0) {
+        !listeners.are_outheard && detector->host_silent.id == 0) {
         host_found(detector, &listeners, due_ns);
     }
 }

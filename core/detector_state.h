@@ -247,7 +247,9 @@ struct stream {
     uint64_t allowance_ns;
     struct due_id due;
     struct rest_sight rest;
-    struct key_lease key; /* account streams */
+    uint64_t told_id;         /* newest id that an engine has told of beyond ours */
+    uint64_t engine_heard_ns; /* when it told of another such; 0: never */
+    struct key_lease key;     /* account streams */
     uint64_t key_due_ns;
     uint64_t key_failures_before; /* of an engine's count, when it last extended */
     struct silence *silence;      /* NULL: its silence is not learned */

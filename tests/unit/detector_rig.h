@@ -47,8 +47,11 @@ static inline struct detector_policy rig_policy(void)
 
 static inline void rig_start(struct rig *rig, const struct detector_policy *policy)
 {
-    const struct detector_limits limits = {
-        .streams_max = RIG_STREAMS_MAX, .connections_max = 8, .legs_max = 600, .sockets_max = 4};
+    const struct detector_limits limits = {.streams_max = RIG_STREAMS_MAX,
+                                           .connections_max = 8,
+                                           .legs_max = 600,
+                                           .sockets_max = 4,
+                                           .engines_max = 1};
     memset(rig, 0, sizeof(*rig));
     rig->none.kind = RIG_NONE;
     rig->detector = detector_create(&limits, policy);

@@ -6,6 +6,7 @@
  * Method: three connections of two venues on the virtual clock of detector_rig.h, at random gaps, each of
  * which stands still for two seconds now and then, so that its own silence proves nothing for long.
  */
+#include "flatline/engine_layout.h"
 #include "unit/detector_rig.h"
 #include "unit/random.h"
 
@@ -144,6 +145,73 @@ static void a_venue_that_falls_silent_before_the_others_makes_nobody_deaf(void *
     rig_stop(&rig);
 }
 
+static struct event engine_event(enum event_kind kind)
+{
+    return rig_event(kind, EVENT_NO_CONNECTION, ms(now_ms));
+}
+
+/* An engine that declares it echoes stream 0, of the first connection. */
+static void engine_begin(void)
+{
+    struct event event = engine_event(EVENT_ENGINE_UP);
+    (void)strcpy(event.engine.text, "mm1");
+    send(&rig, event);
+    event = engine_event(EVENT_ENGINE_SLOT);
+    event.stream = 0;
+    event.engine.code = FLATLINE_ENGINE_STREAM;
+    (void)strcpy(event.engine.text, "BTCUSDT");
+    send(&rig, event);
+}
+
+/* Nothing comes over our connections, while the engine's echo is at `id`, and by `step` further each time. */
+static void engine_hears(uint64_t for_ms, uint64_t id, uint64_t step)
+{
+    for (const uint64_t end_ms = now_ms + for_ms; now_ms < end_ms; id += step) {
+        now_ms += 20;
+        struct event event = engine_event(EVENT_ENGINE_ECHO);
+        event.engine.word = id;
+        send(&rig, event);
+        send(&rig, engine_event(EVENT_ENGINE_LOOKED));
+        rig_tick(&rig, ms(now_ms));
+    }
+}
+
+static void
+an_engine_that_hears_more_tells_that_it_is_our_connection_and_no_venue_or_line(void **state)
+{
+    (void)state;
+    desk_teach(2);
+    engine_begin();
+    engine_hears(60000, now_ms + 100000, 1);
+    assert_int_equal(told(FINDING_FAULT, true), 0);
+    bool is_connection = false;
+    for (uint32_t i = 0; i < rig.count;
+         i++) { /* of its venue, whose other connection is as silent */
+        const struct finding *finding = &rig.findings[i];
+        if (finding->fault_kind == FLATLINE_FAULT_SILENT && finding->connection < 2) {
+            assert_int_not_equal(finding->blame, FLATLINE_SCOPE_VENUE);
+            is_connection |= finding->connection == 0 &&
+                             finding->scope == FLATLINE_SCOPE_CONNECTION &&
+                             finding->blame == FLATLINE_SCOPE_CONNECTION;
+        }
+    }
+    assert_true(is_connection);
+    rig_stop(&rig);
+}
+
+static void an_echo_that_stands_still_or_is_absurd_tells_nothing(void **state)
+{
+    (void)state;
+    desk_teach(2);
+    engine_begin();
+    engine_hears(10000, now_ms + 100000, 0);
+    assert_int_equal(told(FINDING_FAULT, true), 1);
+    desk_run(20000, ALL);
+    engine_hears(10000, UINT64_MAX - 1000000, 1);
+    assert_int_equal(told(FINDING_FAULT, true), 2);
+    rig_stop(&rig);
+}
+
 static void one_venue_alone_is_never_us(void **state)
 {
     (void)state;
@@ -176,6 +244,9 @@ int main(void)
         cmocka_unit_test(what_was_our_deafness_teaches_nothing_of_the_venues),
         cmocka_unit_test(where_one_venue_speaks_on_nobody_is_deaf),
         cmocka_unit_test(a_venue_that_falls_silent_before_the_others_makes_nobody_deaf),
+        cmocka_unit_test(
+            an_engine_that_hears_more_tells_that_it_is_our_connection_and_no_venue_or_line),
+        cmocka_unit_test(an_echo_that_stands_still_or_is_absurd_tells_nothing),
         cmocka_unit_test(one_venue_alone_is_never_us),
         cmocka_unit_test(nobody_is_deaf_over_our_own_stall),
     };
