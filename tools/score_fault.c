@@ -247,12 +247,20 @@ static void engine_fall_behind(struct tape *tape, struct truth *truth)
     }
 }
 
+/* What the venue sends from then on: the same frame has the same time, whenever a connection brings it. */
 static void clock_step(struct tape *tape, struct truth *truth)
 {
+    const int64_t lasts_ns = (int64_t)(truth->end_ns - truth->start_ns);
+    int64_t shown_ns = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         struct event *event = &tape->events[i];
-        if (is_hit(truth, event) && is_during(truth, event) &&
-            (event->flags & EVENT_HAS_TIME) != 0) {
+        const int64_t sent_ns = event->data.exch_wall_ns;
+        if (!is_hit(truth, event) || (event->flags & EVENT_HAS_TIME) == 0) {
+            continue;
+        }
+        if (event->recv_mono_ns < truth->start_ns) {
+            shown_ns = sent_ns > shown_ns ? sent_ns : shown_ns;
+        } else if (sent_ns > shown_ns && sent_ns <= shown_ns + lasts_ns) {
             missed(truth, event->recv_mono_ns);
             event->data.exch_wall_ns -= CLOCK_STEP_NS;
         }

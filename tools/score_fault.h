@@ -82,10 +82,11 @@ struct truth {
     bool is_void; /* nothing was there to be hit */
     uint64_t start_ns;
     uint64_t end_ns;
-    uint64_t missed_ns; /* when the first event did not come, or came wrong */
-    uint64_t due_ns;    /* when it was promised to be found */
-    uint64_t streams;   /* bits: hit */
-    uint32_t links;     /* bits: hit */
+    uint64_t missed_ns;        /* when the first event did not come, or came wrong */
+    uint64_t due_ns;           /* when it was promised to be found */
+    uint64_t streams;          /* bits: hit */
+    uint32_t links;            /* bits: hit */
+    const struct event *shown; /* by each stream, last, before this tape; NULL: not known */
 };
 
 /** Does it to a tape. Openings and ends carry no epoch: whoever runs the tape numbers them. */

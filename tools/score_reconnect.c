@@ -23,14 +23,24 @@ struct push {
     int64_t next_wall_ns; /* the time of what comes behind the push; 0: none, or nothing does */
 };
 
-/* Taken from the whole tape, before anything is dropped. */
+/* Taken from the whole tape, before anything is dropped, and from what was shown before it. */
 static void pushes_take(const struct tape *tape,
                         const struct desk *desk,
-                        uint32_t link,
+                        const struct truth *truth,
                         uint64_t up_ns,
                         struct push *pushes)
 {
-    for (uint32_t i = 0; i < tape->count && desk->links[link].venue == FLATLINE_VENUE_OKX; i++) {
+    const uint32_t link = (uint32_t)__builtin_ctz(truth->links);
+    if (desk->links[link].venue != FLATLINE_VENUE_OKX) {
+        return;
+    }
+    for (uint32_t i = 0; i < desk->stream_count && truth->shown != NULL; i++) {
+        if (desk->traits[i].pushes_on_subscribe) {
+            pushes[i].event = truth->shown[i];
+            pushes[i].event.connection = (uint16_t)link;
+        }
+    }
+    for (uint32_t i = 0; i < tape->count; i++) {
         const struct event *event = &tape->events[i];
         if (event->kind != EVENT_DATA || event->connection != link ||
             !desk->traits[event->stream].pushes_on_subscribe) {
@@ -88,7 +98,7 @@ static void reconnect(struct tape *tape,
     const uint64_t up_ns = truth->start_ns + DOWN_FOR_NS;
     struct push pushes[DESK_STREAMS_MAX] = {0};
     struct truth down = *truth;
-    pushes_take(tape, desk, link, up_ns, pushes);
+    pushes_take(tape, desk, truth, up_ns, pushes);
     down.streams = desk->links[link].streams;
     down.end_ns = up_ns;
     way_mute(tape, &down, true);

@@ -34,6 +34,7 @@ struct run {
     uint32_t noted_count;
     uint64_t lapsed_ns[DESK_STREAMS_MAX]; /* since; 0 = leased, or never was */
     uint16_t epochs[DESK_LINKS_MAX];
+    struct event shown[DESK_STREAMS_MAX]; /* the last of each stream; kind NONE: nothing yet */
     struct rival rivals[DESK_STREAMS_MAX];
 };
 
@@ -339,6 +340,7 @@ static int event_play(struct run *run, struct event event, uint64_t *found_ns)
     } else if (event.kind == EVENT_CONNECTION_DOWN) {
         event.link.epoch = run->epochs[event.connection];
     } else if (event.kind == EVENT_DATA) {
+        run->shown[event.stream] = event;
         rival_look(run, event.stream, event.recv_mono_ns, found_ns);
         rival_arrive(&run->rivals[event.stream], event.recv_mono_ns);
     }
@@ -383,6 +385,7 @@ static int episode_run(struct run *run, struct tape *tape, bool *ret_over)
     if (run->session->injection->target == TARGET_ALL) { /* over our own line REST comes, too */
         witness_bar(run->witness, run->truth.start_ns, run->truth.end_ns);
     }
+    run->truth.shown = run->shown;
     if (!run->truth.is_void && !*ret_over) {
         fault_inject(session->injection, run->desk, dice, tape, &run->truth);
     }
