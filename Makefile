@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A thin door to the CMake presets and scripts; everything real lives there.
-.PHONY: demo playground test bench deps format build
+.PHONY: demo playground test bench scorecard deps format build
 
 deps:
 	@scripts/deps
@@ -24,6 +24,9 @@ test: deps
 
 bench: build
 	@scripts/bench
+
+scorecard: deps
+	@scripts/scorecard
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i

@@ -29,12 +29,15 @@ struct score {
     struct recording *recordings[FILES_MAX];
     const char *names[FILES_MAX];
     struct card card;
+    bool has_beside;
+    uint64_t beside_seed;
+    struct card beside;
     char command[COMMAND_BYTES]; /* as the card tells it */
 };
 
 static const char usage_text[] =
-    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--json] [--misses]\n"
-    "                      [--workers N] [FILE...]\n"
+    "usage: flatline score [--quick] [--trials N] [--hours N] [--seed N] [--beside N] [--json]\n"
+    "                      [--misses] [--workers N] [FILE...]\n"
     "       flatline score --oracle\n"
     "\n"
     "Puts faults into generated markets, and into the recordings FILE..., runs them through codec\n"
@@ -45,6 +48,7 @@ static const char usage_text[] =
     "  --trials N   trials of each fault in each market (default: 60)\n"
     "  --hours N    hours of each market without a fault, for false alarms (default: 6)\n"
     "  --seed N     of the dice (default: 1)\n"
+    "  --beside N   score with these dice, too, and tell the totals of both\n"
     "  --json       one JSON object for each fault and market\n"
     "  --misses     tell on standard error of each trial not found, not blamed right, or with a\n"
     "               false alarm\n"
@@ -64,6 +68,12 @@ static int number_take(const char *what, uint64_t least, uint64_t most, uint32_t
     }
     *ret_number = (uint32_t)number;
     return OPTIONS_GOOD;
+}
+
+static int seed_take(const char *what, uint64_t *ret_seed)
+{
+    return option_number(optarg, 0, UINT64_MAX, ret_seed) ? OPTIONS_GOOD
+                                                          : option_wrong("score", what, optarg);
 }
 
 static int option_take(void *context, int option)
@@ -93,10 +103,11 @@ static int option_take(void *context, int option)
     case 'w':
         return number_take(
             "--workers is a number from 1 to 64, not ", 1, WORKERS_MAX, &terms->workers);
+    case 'b':
+        score->has_beside = true;
+        return seed_take("--beside is a number, not ", &score->beside_seed);
     default:
-        return option_number(optarg, 0, UINT64_MAX, &terms->seed)
-                   ? OPTIONS_GOOD
-                   : option_wrong("score", "--seed is a number, not ", optarg);
+        return seed_take("--seed is a number, not ", &terms->seed);
     }
 }
 
@@ -107,6 +118,7 @@ static int options_parse(int argc, char **argv, struct score *score)
         {"trials", required_argument, NULL, 't'},
         {"hours", required_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 's'},
+        {"beside", required_argument, NULL, 'b'},
         {"json", no_argument, NULL, 'j'},
         {"misses", no_argument, NULL, 'm'},
         {"workers", required_argument, NULL, 'w'},
@@ -141,6 +153,9 @@ static void command_spell(struct score *score)
     }
     if (terms->seed != 1) {
         (void)fprintf(out, " --seed %llu", (unsigned long long)terms->seed);
+    }
+    if (score->has_beside) {
+        (void)fprintf(out, " --beside %llu", (unsigned long long)score->beside_seed);
     }
     for (uint32_t i = 0; i < terms->recording_count; i++) {
         (void)fprintf(out, " %s", score->names[i]);
@@ -185,13 +200,24 @@ static int all_score(struct score *score, char **files, int file_count)
     if (opened != SCORE_DONE) {
         return opened;
     }
-    const int status = trials_run(&score->terms, &score->card, &where);
+    int status = trials_run(&score->terms, &score->card, &where);
+    if (status == 0 && score->has_beside) {
+        struct trial_terms terms = score->terms;
+        terms.seed = score->beside_seed;
+        terms.has_silences = false;
+        status = trials_run(&terms, &score->beside, &where);
+    }
     if (status < 0) {
         return failure(where, status);
     }
     command_spell(score);
     score->card.command = score->command;
-    (score->json ? card_print_json : card_print_markdown)(&score->card, stdout);
+    if (!score->json) {
+        card_print_markdown(&score->card, score->has_beside ? &score->beside : NULL, stdout);
+        return SCORE_DONE;
+    }
+    card_print_json(&score->card, stdout);
+    card_print_json(&score->beside, stdout);
     return SCORE_DONE;
 }
 
@@ -219,6 +245,7 @@ int score_command(int argc, char **argv)
     score->terms = (struct trial_terms){.seed = 1,
                                         .trials = TRIALS_DEFAULT,
                                         .quiet_hours = HOURS_DEFAULT,
+                                        .has_silences = true,
                                         .workers = work_workers(),
                                         .recordings = score->recordings,
                                         .recording_names = score->names};
@@ -227,6 +254,7 @@ int score_command(int argc, char **argv)
         recording_close(score->recordings[i]);
     }
     card_free(&score->card);
+    card_free(&score->beside);
     free(score);
     return result;
 }

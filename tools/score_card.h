@@ -26,12 +26,17 @@ struct card {
     uint32_t silence_count;
 };
 
-/** Room for another market. Returns its index or -ENOMEM, -ENOSPC. */
+/* Of fault kinds; of scopes, and TOLD_NOTHING. */
+extern const char *const card_kind_names[FLATLINE_FAULT_COUNT];
+extern const char *const card_told_names[TOLD_COUNT];
+
+/** Room for another market, of a file's name what is before its first dot. Returns its index or -ENOMEM, -ENOSPC. */
 int card_add_market(struct card *card, const char *name);
 struct score_sum *card_sum(const struct card *card, uint32_t market, uint32_t injection);
 void card_free(struct card *card);
 
-void card_print_markdown(const struct card *card, FILE *out);
+/** All of it; `beside`, NULL or the card of the same trials with other dice, in totals. */
+void card_print_markdown(const struct card *card, const struct card *beside, FILE *out);
 void card_print_json(const struct card *card, FILE *out);
 /** Of the Markdown the last part alone, which no trial is needed for. */
 void card_print_oracle(FILE *out);

@@ -131,8 +131,8 @@ recording_score(struct trials *trials, uint32_t market, uint32_t injection, stru
 static int first_job(void *context, uint32_t number)
 {
     struct trials *trials = context;
-    if (number >= SILENCE_ROWS) {
-        return market_learn(trials, number - SILENCE_ROWS);
+    if (number >= trials->card->silence_count) {
+        return market_learn(trials, number - trials->card->silence_count);
     }
     return silence_score_run(
         number, trials->terms->seed, trials->terms->quick, &trials->card->silences[number]);
@@ -193,11 +193,12 @@ int trials_run(const struct trial_terms *terms, struct card *card, const char **
     trials->policy.anchor_on_frames = true;
     trials->policy.silent_every_ns = SILENT_EVERY_NS;
     card->seed = terms->seed;
-    card->silence_count = SILENCE_ROWS;
+    card->silence_count = terms->has_silences ? SILENCE_ROWS : 0;
     uint32_t failed = 0;
     int status = markets_add(terms, card);
     if (status == 0) {
-        status = work_run(terms->workers, SILENCE_ROWS + MARKET_COUNT, first_job, trials, &failed);
+        status = work_run(
+            terms->workers, card->silence_count + MARKET_COUNT, first_job, trials, &failed);
     }
     if (status == 0) {
         status = work_run(

@@ -16,7 +16,8 @@ struct trial_terms {
     uint64_t seed;
     uint32_t trials;      /* of each injection in each market */
     uint32_t quiet_hours; /* without any, in each market; 0: minutes alone */
-    bool quick;           /* days of silence are few */
+    bool has_silences;    /* the days of silence, too */
+    bool quick;           /* these are few */
     bool misses;          /* each trial that goes wrong is told of on standard error */
     uint32_t workers;     /* threads; what comes out does not hang on them */
     struct recording *const *recordings;
