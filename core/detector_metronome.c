@@ -76,8 +76,10 @@ void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at
         carrier->broke_ns = carrier->last_data_ns;
         carrier->speaks_since_ns = at_ns;
     }
+    /* told or not, it was evidence: a cohort it made up ends with it */
+    const bool was_missing = carrier->beats_missing.onset_ns != 0;
     carrier->beats_missing.onset_ns = 0;
-    if (UNLIKELY(mute->id != 0)) {
+    if (UNLIKELY(mute->id != 0 || was_missing)) {
         carrier_beats_end(detector, carrier, at_ns);
     }
 }
@@ -331,7 +333,8 @@ void beats_restart(struct detector *detector, struct carrier *carrier, uint64_t 
 
 void beats_forgive(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
-    const bool was_mute = carrier->faults[CARRIER_BEATS].id != 0;
+    const bool was_mute =
+        carrier->faults[CARRIER_BEATS].id != 0 || carrier->beats_missing.onset_ns != 0;
     carrier->beats_missing.onset_ns = 0;
     fault_clear(detector, &carrier->faults[CARRIER_BEATS], at_ns);
     if (was_mute) {
