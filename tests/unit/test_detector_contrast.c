@@ -85,6 +85,7 @@ static const struct finding *mute(void)
 static void rest_decides_for_the_only_connection_of_a_venue(void **state)
 {
     static const enum flatline_venue venues[] = {FLATLINE_VENUE_BINANCE_USDM, FLATLINE_VENUE_OKX};
+
     (void)state;
     for (uint32_t lines = 1; lines <= ARRAY_COUNT(venues); lines++) { /* a silent venue beside it */
         rest_start(venues, lines);
@@ -102,6 +103,7 @@ static void rest_does_not_decide_between_two_connections_that_are_both_silent(vo
 {
     static const enum flatline_venue venues[] = {FLATLINE_VENUE_BINANCE_USDM,
                                                  FLATLINE_VENUE_BINANCE_USDM};
+
     (void)state;
     rest_start(venues, ARRAY_COUNT(venues));
     rig_tick(&rig, ms(1300));
