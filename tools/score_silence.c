@@ -169,7 +169,18 @@ static void rival_record(struct flatline_histogram *hist, uint64_t cried_ns, uin
     hist_record(hist, cried_ns > missed_ns ? cried_ns - missed_ns : 0);
 }
 
-/* The stream ends without a word; the clock runs until somebody says so. */
+/* The market goes on behind a silence of the stream. */
+static void pulse_skip(struct pulse *pulse, uint64_t until_ns)
+{
+    for (; pulse->now_ns < until_ns; pulse->now_ns += LEVEL_EVERY * STEP_NS) {
+        level_move(pulse);
+    }
+    pulse->excited = 0.0;
+    pulse->last_ns = pulse->now_ns;
+}
+
+/* The stream ends without a word, and the clock runs until somebody says so. It comes back at a time
+ * that does not depend on when that was: so two detectors are asked of the same moments. */
 static int cut(struct run *run)
 {
     const uint64_t missed_ns = pulse_next(&run->pulse);
@@ -192,8 +203,7 @@ static int cut(struct run *run)
     rival_record(score->phi,
                  rival->last_ns + rival_limit_ns(rival, RIVAL_PHI_8, score->phi_sigmas),
                  missed_ns);
-    run->pulse.now_ns = at_ns;
-    run->pulse.last_ns = at_ns;
+    pulse_skip(&run->pulse, until_ns);
     run->rival.last_ns = 0; /* what a fault explains teaches nobody */
     return status;
 }
