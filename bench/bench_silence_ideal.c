@@ -277,7 +277,7 @@ static void run_print(struct run *run, double budget_s)
     for (int rule = 0; rule < RULES; rule++) {
         const double limit = largest_limit(&run->surprises[rule], alarms);
         for (uint32_t i = 0; i < count; i++) {
-            waits[i] = trial_wait(run, &run->trials[i], rule, limit);
+            waits[i] = trial_wait(run, &run->trials[i], (enum rule)rule, limit);
         }
         qsort(waits, count, sizeof(double), descending);
         printf("   %8.1f %8.1f %5.1f",

@@ -11,11 +11,19 @@
 #define RATIO_ONE     65536.0
 #define RATIO_MAX     1e6
 
-/* The tail: at most one gap in 20 and 250 of them. A shape above 0.8 is no market's; below 0.05
- * (an exponential tail has 0) the fit has seen too little: such tails were false too often. */
-#define TAIL_SHARE     20U
-#define TAIL_GAPS      250U
-#define TAIL_SHAPE_MIN 0.05
+#define SQUARE_SHIFT 14U /* a square's unit is (2^14 ns)^2: room for a gap of 19 hours */
+
+/* The tail: at most one gap in 20 and 250 of them. */
+#define TAIL_SHARE 20U
+#define TAIL_GAPS  250U
+#define TAIL_LEAST 32U /* that are enough, where the next bin holds what is ordinary */
+
+/* What was seen is believed: a tail may end. Beyond the eighth largest gap nothing was, and there it
+ * is heavier than exponential (shape 0). A shape above 0.8 is no market's. */
+#define SEEN_GAPS      8.0
+#define SEEN_SHAPE_MIN (-0.3)
+#define FAR_SHAPE_MIN  0.05
+#define SHAPE_ERRORS   0.5 /* standard errors to add to a shape */
 #define TAIL_SHAPE_MAX 0.8
 
 static uint32_t scale_of(uint64_t value)
@@ -78,14 +86,20 @@ static double exp2_of(double power)
 
 /* ---- the tail -------------------------------------------------------------------------------- */
 
-struct pareto {
+struct excesses {
     double threshold; /* the tail begins at this ratio */
-    double shape;
-    double spread;
-    double gaps; /* in the tail */
+    double gaps;      /* in the tail */
+    double mean;
+    double weighted; /* by the share of what lies above */
 };
 
-/* The first bin of the tail. */
+struct pareto {
+    double shape;
+    double spread;
+};
+
+/* The first bin of the tail. A bin that holds twice the tail is no part of it: of a stream like a
+ * clock two bins hold nearly all gaps, and a fit to these would know nothing of the few long ones. */
 static uint32_t tail_bin(const struct silence_tail *tail, uint64_t *ret_weight)
 {
     const uint64_t share = tail->total / TAIL_SHARE;
@@ -94,16 +108,18 @@ static uint32_t tail_bin(const struct silence_tail *tail, uint64_t *ret_weight)
     uint32_t bin = SILENCE_BINS;
     uint64_t weight = 0;
     while (bin > 0 && weight < wanted) {
-        weight += tail->counts[--bin];
+        const uint64_t next = tail->counts[bin - 1U];
+        if (weight >= TAIL_LEAST * SILENCE_WEIGHT && next > 2U * wanted) {
+            break;
+        }
+        weight += next;
+        bin--;
     }
     *ret_weight = weight;
     return bin;
 }
 
-/* By probability-weighted moments (Hosking and Wallis 1987): no iteration, and sound for all shapes
- * below one. The shape is taken one standard error too large, so that what was seen for a short time
- * is trusted less. */
-static bool pareto_fit(const struct silence_tail *tail, struct pareto *ret_pareto)
+static bool excesses_take(const struct silence_tail *tail, struct excesses *ret_excesses)
 {
     uint64_t weight;
     const uint32_t first = tail_bin(tail, &weight);
@@ -112,7 +128,7 @@ static bool pareto_fit(const struct silence_tail *tail, struct pareto *ret_paret
     }
     const double threshold = ratio_of(first * SCALE_BIN);
     double mean = 0.0;
-    double weighted = 0.0; /* by the share of what lies above */
+    double weighted = 0.0;
     double above = 0.0;
     for (uint32_t bin = SILENCE_BINS; bin-- > first;) {
         const double count = (double)tail->counts[bin];
@@ -121,22 +137,55 @@ static bool pareto_fit(const struct silence_tail *tail, struct pareto *ret_paret
         weighted += count * excess * (above + count / 2.0);
         above += count;
     }
-    mean /= above;
-    weighted /= above * above;
-    const double lack = mean - 2.0 * weighted;
-    const double gaps = above / SILENCE_WEIGHT;
-    /* Gaps as regular as a clock fill one bin, and have no shape. */
-    const double fitted = lack > 0.0 ? 2.0 - mean / lack : TAIL_SHAPE_MIN - 1.0;
-    const double cautious = fitted + (1.0 + fitted) * exp2_of(-0.5 * log2_of(gaps));
-    *ret_pareto = (struct pareto){.threshold = threshold, .shape = cautious, .gaps = gaps};
-    ret_pareto->spread = lack > 0.0 ? 2.0 * mean * weighted / lack : 0.0;
-    if (cautious < TAIL_SHAPE_MIN) {
-        ret_pareto->shape = TAIL_SHAPE_MIN;
-        ret_pareto->spread = mean * (1.0 - TAIL_SHAPE_MIN);
-    } else if (cautious > TAIL_SHAPE_MAX) {
-        ret_pareto->shape = TAIL_SHAPE_MAX;
-    }
+    *ret_excesses = (struct excesses){.threshold = threshold,
+                                      .gaps = above / SILENCE_WEIGHT,
+                                      .mean = mean / above,
+                                      .weighted = weighted / (above * above)};
     return true;
+}
+
+/* By probability-weighted moments (Hosking and Wallis 1987): no iteration, and sound for all shapes
+ * below one. The shape is taken half a standard error too large, so that what was seen for a short
+ * time is trusted less. */
+static struct pareto pareto_fit(const struct excesses *excesses, double shape_min)
+{
+    const double mean = excesses->mean;
+    const double lack = mean - 2.0 * excesses->weighted;
+    /* Gaps as regular as a clock fill one bin, and have no shape. */
+    const double fitted = lack > 0.0 ? 2.0 - mean / lack : shape_min - 1.0;
+    const double error = (1.0 + fitted) * exp2_of(-0.5 * log2_of(excesses->gaps));
+    const double shape = fitted + SHAPE_ERRORS * error;
+    if (shape < shape_min) {
+        return (struct pareto){.shape = shape_min, .spread = mean * (1.0 - shape_min)};
+    }
+    return (struct pareto){.shape = shape < TAIL_SHAPE_MAX ? shape : TAIL_SHAPE_MAX,
+                           .spread = 2.0 * mean * excesses->weighted / lack};
+}
+
+/* The excess that one in 2^octaves of the tail's gaps reaches. */
+static double pareto_excess(const struct pareto *pareto, double octaves)
+{
+    const double shape = pareto->shape;
+    if (shape > -1e-4 && shape < 1e-4) {
+        return pareto->spread * octaves * LN_2;
+    }
+    return pareto->spread / shape * (exp2_of(shape * octaves) - 1.0);
+}
+
+static double excess_limit(const struct excesses *excesses, double allowed)
+{
+    const struct pareto seen = pareto_fit(excesses, SEEN_SHAPE_MIN);
+    const struct pareto far = pareto_fit(excesses, FAR_SHAPE_MIN);
+    const double octaves = log2_of(excesses->gaps / allowed);
+    const double edge = log2_of(excesses->gaps / SEEN_GAPS);
+    if (octaves <= 0.0) {
+        return 0.0;
+    }
+    if (octaves <= edge) {
+        return pareto_excess(&seen, octaves);
+    }
+    const double from = edge > 0.0 ? edge : 0.0;
+    return pareto_excess(&seen, from) + pareto_excess(&far, octaves) - pareto_excess(&far, from);
 }
 
 /* How many alarms the budget allows in the time observed. Who has not seen a whole day is allowed
@@ -151,16 +200,13 @@ static double alarms_allowed(const struct silence_tail *tail, const struct silen
 
 static uint32_t scale_fit(const struct silence_tail *tail, const struct silence_terms *terms)
 {
-    struct pareto pareto;
+    struct excesses excesses;
     if (tail->observed_ns < terms->warm_up_ns ||
-        tail->total < (uint64_t)SILENCE_LEAST_GAPS * SILENCE_WEIGHT || !pareto_fit(tail, &pareto)) {
+        tail->total < (uint64_t)SILENCE_LEAST_GAPS * SILENCE_WEIGHT ||
+        !excesses_take(tail, &excesses)) {
         return 0;
     }
-    const double octaves = log2_of(pareto.gaps / alarms_allowed(tail, terms));
-    const double beyond =
-        octaves > 0.0 ? pareto.spread / pareto.shape * (exp2_of(pareto.shape * octaves) - 1.0)
-                      : 0.0;
-    const double ratio = pareto.threshold + beyond;
+    const double ratio = excesses.threshold + excess_limit(&excesses, alarms_allowed(tail, terms));
     return ratio < RATIO_MAX ? scale_of((uint64_t)(ratio * RATIO_ONE)) + 1U - SCALE_RATIO_1 : 0;
 }
 
@@ -175,14 +221,25 @@ static void tail_age(struct silence_tail *tail)
     }
 }
 
-static void tail_learn(struct silence_tail *tail, uint64_t gap_ns, uint64_t mean_ns)
+static uint64_t square_of(uint64_t gap_ns)
+{
+    const uint64_t units = gap_ns >> SQUARE_SHIFT;
+    return units < UINT32_MAX ? units * units : (uint64_t)UINT32_MAX * UINT32_MAX;
+}
+
+/* What a gap is measured by, the root of the mean square, in ns and on the scale. */
+static uint32_t measure_scale(const struct silence *silence)
+{
+    return scale_of(silence->square) / 2U + SQUARE_SHIFT * SCALE_OCTAVE;
+}
+
+static void tail_learn(struct silence_tail *tail, uint64_t gap_ns, uint32_t measure)
 {
     const uint32_t gap = scale_of(gap_ns);
-    const uint32_t mean = scale_of(mean_ns);
     tail->total += SILENCE_WEIGHT;
     tail->observed_ns += gap_ns;
-    if (gap >= mean) {
-        const uint32_t bin = (gap - mean) / SCALE_BIN;
+    if (gap >= measure) {
+        const uint32_t bin = (gap - measure) / SCALE_BIN;
         tail->counts[bin < SILENCE_BINS ? bin : SILENCE_BINS - 1U] += SILENCE_WEIGHT;
     }
     if (UNLIKELY(tail->observed_ns >= SILENCE_MEMORY_NS)) {
@@ -190,32 +247,35 @@ static void tail_learn(struct silence_tail *tail, uint64_t gap_ns, uint64_t mean
     }
 }
 
-static void mean_learn(struct silence *silence, uint64_t gap_ns)
+static uint64_t moved(uint64_t mean, uint64_t value, uint32_t arrivals)
 {
-    const uint64_t mean_ns = silence->mean_ns;
-    silence->mean_ns = mean_ns - mean_ns / SILENCE_MEAN_ARRIVALS + gap_ns / SILENCE_MEAN_ARRIVALS;
+    return mean - mean / arrivals + value / arrivals;
+}
+
+static void means_learn(struct silence *silence, uint64_t gap_ns, uint32_t arrivals)
+{
+    silence->mean_ns = moved(silence->mean_ns, gap_ns, arrivals);
+    silence->square = moved(silence->square, square_of(gap_ns), arrivals);
 }
 
 static void gap_learn(struct silence *silence, const struct silence_terms *terms, uint64_t gap_ns)
 {
     const uint64_t limit_ns = silence->limit_ns;
     if (silence->arrivals < SILENCE_MEAN_ARRIVALS) {
-        silence->mean_ns =
-            (silence->mean_ns * silence->arrivals + gap_ns) / (silence->arrivals + 1);
-        silence->arrivals++;
+        means_learn(silence, gap_ns, ++silence->arrivals);
         silence->refit_in = 1;
         return;
     }
     const bool was_alarm = limit_ns != 0 && gap_ns > limit_ns;
     const uint64_t most_ns = 2 * limit_ns;
-    tail_learn(&silence->tail, was_alarm && gap_ns > most_ns ? most_ns : gap_ns, silence->mean_ns);
-    mean_learn(silence, was_alarm ? limit_ns : gap_ns);
+    tail_learn(
+        &silence->tail, was_alarm && gap_ns > most_ns ? most_ns : gap_ns, measure_scale(silence));
+    means_learn(silence, was_alarm ? limit_ns : gap_ns, SILENCE_MEAN_ARRIVALS);
     if (--silence->refit_in == 0) {
         silence->refit_in = SILENCE_REFIT_ARRIVALS;
         silence->scale = scale_fit(&silence->tail, terms);
     }
-    silence->limit_ns =
-        silence->scale != 0 ? value_of(scale_of(silence->mean_ns) + silence->scale) : 0;
+    silence->limit_ns = silence->scale != 0 ? value_of(measure_scale(silence) + silence->scale) : 0;
 }
 
 void silence_arrive(struct silence *silence,

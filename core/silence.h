@@ -3,12 +3,13 @@
  * silence.h - how long one stream may be silent before that is improbable, with a stated rate of
  * false alarms.
  *
- * A gap is measured in units of the short-term mean gap before it, which takes out the hour and the
- * mood of the market. A histogram keeps these ratios, in eighths of an octave from 1 to 2^16. Behind
- * the largest few hundred of them a generalized Pareto tail is fitted (peaks over threshold), and
- * the limit is where that tail leaves one gap in as many as the budget allows:
+ * A gap is measured by the short-term root mean square of the gaps before it, which takes out the
+ * hour and the mood of the market: the few long gaps of a bursty stream tell more of the next long
+ * one than the many short ones. A histogram keeps these ratios, in eighths of an octave from 1 to
+ * 2^16. Behind the largest few hundred of them a generalized Pareto tail is fitted (peaks over
+ * threshold), and the limit is where that tail leaves one gap in as many as the budget allows:
  *
- *     limit = mean gap * quantile(1 - alpha),   alpha = budget / gaps in the same time
+ *     limit = root mean square * quantile(1 - alpha),   alpha = budget / gaps in the same time
  *
  * Frames closer than SILENCE_BATCH_NS to the first of a batch are one arrival: a burst says nothing
  * of silence. Pure; bounded memory; integers only for each frame; a fit at every 256th arrival, in
@@ -25,7 +26,7 @@
 #define SILENCE_BINS     128U
 #define SILENCE_WEIGHT   16U /* of a gap: what is halved as it ages still says something */
 #define SILENCE_BATCH_NS (50 * NS_PER_MS)
-/* The short-term mean's memory, in arrivals; until it is full nothing is provable. */
+/* The short-term means' memory, in arrivals; until it is full nothing is provable. */
 #define SILENCE_MEAN_ARRIVALS  64U
 #define SILENCE_REFIT_ARRIVALS 256U
 #define SILENCE_LEAST_GAPS     2000U                 /* and nothing before so many */
@@ -35,7 +36,7 @@
 /* What is learned, and what a file keeps. */
 struct silence_tail {
     uint64_t observed_ns; /* how long was listened; ages with the counts */
-    uint64_t total;       /* gaps, weighted: those below the mean too */
+    uint64_t total;       /* gaps, weighted: those below a ratio of one too */
     uint32_t counts[SILENCE_BINS];
 };
 
@@ -47,9 +48,10 @@ struct silence_terms {
 struct silence {
     uint64_t batch_ns; /* when the present batch began; 0: the next frame begins anew */
     uint64_t mean_ns;  /* short-term mean gap */
+    uint64_t square;   /* short-term mean of its square, in units of its own */
     uint64_t limit_ns; /* a silence this long is improbable enough; 0: none is, yet */
-    uint32_t scale;    /* limit over mean, on the logarithmic scale; 0: not fitted */
-    uint32_t arrivals; /* in the mean, up to SILENCE_MEAN_ARRIVALS */
+    uint32_t scale;    /* limit over that root, on the logarithmic scale; 0: not fitted */
+    uint32_t arrivals; /* in the means, up to SILENCE_MEAN_ARRIVALS */
     uint32_t refit_in;
     struct silence_tail tail;
 };

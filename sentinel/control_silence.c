@@ -94,12 +94,22 @@ static void silences_save(struct control *control)
     }
 }
 
-/* Set aside, counted, and learned anew: unlike advice, nothing that was in it can be dangerous to
- * miss. */
-static void damage_tell(struct control *control, int error)
+/* Set aside, counted if damaged, and learned anew: unlike advice, nothing that was in it can be
+ * dangerous to miss. */
+static void unread_tell(struct control *control, int error)
 {
     const char *path = control->silences.path;
     char aside[PATH_MAX];
+    if (error == -ENOTSUP) {
+        if (snprintf(aside, sizeof(aside), "%s.old", path) < (int)sizeof(aside)) {
+            (void)rename(path, aside);
+        }
+        control_error(control,
+                      "%s: another version of flatline learned it by another measure; "
+                      "silences are learned anew",
+                      path);
+        return;
+    }
     count_relaxed(&control->setup.words->control.silence_damaged, 1);
     control_error(control, "%s: cannot be read: %s; learned anew", path, strerror(-error));
     if (snprintf(aside, sizeof(aside), "%s.bad", path) < (int)sizeof(aside)) {
@@ -116,7 +126,7 @@ void control_recall_silences(struct control *control, struct detector *detector)
     }
     const int found = silence_file_load(silences->path, silences->rows, count, clock_wall_ns());
     if (found < 0) {
-        damage_tell(control, found);
+        unread_tell(control, found);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FILE_MAGIC     0x45434e454c495346ULL /* the bytes "FSILENCE" */
-#define FILE_VERSION   1U
+#define FILE_VERSION   2U /* 1 measured gaps by their mean, not by their root mean square */
 #define FILE_ROWS_MAX  100000U
 #define FILE_BYTES_MAX (sizeof(struct file_header) + FILE_ROWS_MAX * sizeof(struct silence_kept))
 
@@ -62,8 +62,7 @@ static bool
 is_whole(const struct file_header *header, const struct silence_kept *rows, size_t size_bytes)
 {
     return size_bytes >= sizeof(*header) && header->magic == FILE_MAGIC &&
-           header->version == FILE_VERSION && header->row_bytes == sizeof(*rows) &&
-           header->row_count <= FILE_ROWS_MAX &&
+           header->row_bytes == sizeof(*rows) && header->row_count <= FILE_ROWS_MAX &&
            size_bytes == sizeof(*header) + header->row_count * sizeof(*rows) &&
            header->checksum == checksum_of(header, rows);
 }
@@ -100,7 +99,9 @@ int silence_file_load(const char *path, struct silence_kept *rows, uint32_t coun
     if (is_whole(header, saved, size_bytes)) {
         const bool is_old = wall_ns > header->saved_wall_ns &&
                             wall_ns - header->saved_wall_ns > SILENCE_FILE_AGE_NS;
-        result = is_old ? 0 : taken_over(rows, count, saved, header->row_count);
+        result = header->version != FILE_VERSION ? -ENOTSUP
+                 : is_old                        ? 0
+                          : taken_over(rows, count, saved, header->row_count);
     }
     free(bytes);
     return result;

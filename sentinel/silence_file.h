@@ -23,8 +23,8 @@ int silence_file_save(const char *path,
                       uint64_t wall_ns);
 
 /** Fills the tails of those rows whose names it has; other names in it are forgotten. Returns how
- *  many, 0 also where there is no file or it is too old; -EBADMSG: it is damaged, or of another
- *  version; -EPERM: others may write it; another -errno. On failure no row is touched. */
+ *  many, 0 also where there is no file or it is too old; -EBADMSG: it is damaged; -ENOTSUP:
+ *  it is of another version; -EPERM: others may write it; another -errno. On failure no row is touched. */
 int silence_file_load(const char *path,
                       struct silence_kept *rows,
                       uint32_t count,

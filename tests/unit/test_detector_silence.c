@@ -237,7 +237,7 @@ static void a_false_alarm_is_learned_so_that_it_does_not_come_again_and_again(vo
     (void)state;
     start_taught();
     const uint64_t before_ns = rig_view(&rig, 0)->silence_provable_ns;
-    for (int i = 0; i < 300; i++) {
+    for (uint32_t i = 0; i < 2 * SILENCE_REFIT_ARRIVALS; i++) {
         chained_after(i % 10 == 0 ? before_ns / NS_PER_MS + 500 : 1000);
     }
     rig.count = 0;

@@ -112,6 +112,34 @@ static void any_byte_changed_or_missing_is_damage_and_nothing_is_taken(void **st
     (void)fclose(file);
 }
 
+/* The version and the checksum that goes with it, by hand: no program writes the old one any more. */
+static void what_another_version_learned_is_told_apart_from_damage(void **state)
+{
+    struct silence_kept rows[ROWS];
+    struct silence_kept before[ROWS];
+    unsigned char bytes[8192];
+    (void)state;
+    rows_fill(rows);
+    assert_int_equal(silence_file_save(path, rows, ROWS, WALL_NS), 0);
+    FILE *file = fopen(path, "r+be");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, sizeof(bytes), file);
+    bytes[8] = 1; /* version */
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (size_t i = 0; i < size; i++) {
+        if (i < 32 || i >= 40) { /* where the checksum stands */
+            hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+        }
+    }
+    memcpy(bytes + 32, &hash, sizeof(hash));
+    assert_true(pwrite(fileno(file), bytes, size, 0) == (ssize_t)size);
+    (void)fclose(file);
+    names_fill(rows);
+    memcpy(before, rows, sizeof(rows));
+    assert_int_equal(silence_file_load(path, rows, ROWS, WALL_NS), -ENOTSUP);
+    assert_memory_equal(before, rows, sizeof(rows));
+}
+
 static void a_month_later_it_is_of_another_market(void **state)
 {
     struct silence_kept rows[ROWS];
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test(what_was_saved_comes_back_by_name),
         cmocka_unit_test(no_file_is_nothing_known),
         cmocka_unit_test(any_byte_changed_or_missing_is_damage_and_nothing_is_taken),
+        cmocka_unit_test(what_another_version_learned_is_told_apart_from_damage),
         cmocka_unit_test(a_month_later_it_is_of_another_market),
         cmocka_unit_test(what_others_may_write_is_not_believed),
         cmocka_unit_test(a_save_that_fails_leaves_the_file_of_before),
