@@ -37,6 +37,7 @@ struct desk {
     uint32_t stream_count;
     struct desk_link links[DESK_LINKS_MAX];
     uint32_t link_count;
+    uint64_t echoed; /* bits: what the engine beside it echoes, from connections of its own */
 };
 
 /** Adds a stream with its venue's rules. Returns its index, or -ENOSPC, or -EINVAL: no such name. */

@@ -225,26 +225,34 @@ static void engine_stop(struct tape *tape, struct truth *truth)
     }
 }
 
-/* The engine's beat goes on, and its echo tells no newer id. When it missed
- * the first is told by the echo that the tape had. */
-static void engine_fall_behind(struct tape *tape, struct truth *truth)
+uint64_t way_echo_stop(const struct desk *desk, struct tape *tape, const struct truth *truth)
 {
-    struct event_engine last = {0};
+    uint64_t shown_id = 0;
+    uint64_t missed_ns = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         struct event *event = &tape->events[i];
-        if (event->kind != EVENT_ENGINE_ECHO) {
-            continue;
-        }
-        if (event->recv_mono_ns < truth->start_ns) {
-            last = event->engine;
-        } else if (is_during(truth, event) && last.word != 0) {
-            if (event->engine.word != last.word) {
-                const uint64_t recv_ns = event->engine.more[0];
-                missed(truth, recv_ns > truth->start_ns ? recv_ns : truth->start_ns);
-            }
-            event->engine = last;
+        const bool is_before = event->recv_mono_ns < truth->start_ns;
+        if (event->kind == EVENT_DATA && (desk->echoed >> event->stream & 1U) != 0 && is_before) {
+            shown_id = event->data.id > shown_id ? event->data.id : shown_id;
+        } else if (event->kind == EVENT_ENGINE_ECHO && is_before) {
+            shown_id = event->engine.word > shown_id ? event->engine.word : shown_id;
+        } else if (event->kind == EVENT_ENGINE_ECHO && is_during(truth, event) &&
+                   event->engine.word > shown_id) {
+            missed_ns = missed_ns == 0 ? event->engine.more[0] : missed_ns;
+            event->engine.word = shown_id;
+            event->engine.more[0] = truth->start_ns;
         }
     }
+    return missed_ns == 0 || missed_ns > truth->start_ns ? missed_ns : truth->start_ns;
+}
+
+/* What a venue does not send, or a host does not hear, no engine's connection brings either; what one
+ * connection of ours does not bring, another one may. */
+static bool is_for_all(const struct injection *injection)
+{
+    const bool is_of_link = injection->target == TARGET_LINK || injection->target == TARGET_TWIN ||
+                            injection->target == TARGET_ANY_LINK;
+    return !is_of_link && (injection->way == WAY_MUTE || injection->way == WAY_FREEZE);
 }
 
 /* What the venue sends from then on: the same frame has the same time, whenever a connection brings it. */
@@ -293,7 +301,7 @@ void fault_inject(const struct injection *injection,
         engine_stop(tape, truth);
         break;
     case WAY_ENGINE_BEHIND:
-        engine_fall_behind(tape, truth);
+        truth->missed_ns = way_echo_stop(desk, tape, truth);
         break;
     case WAY_GAP:
         gap(tape, truth, dice);
@@ -311,13 +319,16 @@ void fault_inject(const struct injection *injection,
         way_maintenance(desk, tape, truth);
         break;
     case WAY_HALT:
-        way_halt(tape, truth);
+        way_halt(desk, tape, truth);
         break;
     case WAY_RESET:
     case WAY_PARTIAL:
     case WAY_ACK_ONLY:
         way_reconnect(injection, desk, dice, tape, truth);
         break;
+    }
+    if (is_for_all(injection) && (desk->echoed & truth->streams) != 0) {
+        (void)way_echo_stop(desk, tape, truth);
     }
     if (truth->due_ns == 0) {
         truth->due_ns = truth->missed_ns + injection->promised_ns;

@@ -181,6 +181,7 @@ static void desk_fill(struct market *market)
 
 static void books_fill(struct market *market)
 {
+    market->desk.echoed = 1ULL << stream_of(&market->desk, books[0].depth);
     for (uint32_t i = 0; i < BOOKS; i++) {
         market->books[i] = (struct book){
             .venue = links[books[i].link].venue,

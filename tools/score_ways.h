@@ -11,6 +11,10 @@
 /* Drops data, and with `all` whatever else comes over the links. */
 void way_mute(struct tape *tape, struct truth *truth, bool all);
 
+/* The engine's beat goes on, and its echo tells no id newer than what was shown before. When it missed the first is told by the
+ * echo that the tape had; 0: it missed none. */
+uint64_t way_echo_stop(const struct desk *desk, struct tape *tape, const struct truth *truth);
+
 /* A connection ends; a new one serves all, all but one, or nothing, as the injection's way has it. */
 void way_reconnect(const struct injection *injection,
                    const struct desk *desk,
@@ -29,6 +33,6 @@ void way_key(struct tape *tape, struct truth *truth, struct dice *dice);
 void way_maintenance(const struct desk *desk, struct tape *tape, struct truth *truth);
 
 /* A venue says that a symbol is halted, as the data ends, and a second after it comes again that it is not. */
-void way_halt(struct tape *tape, struct truth *truth);
+void way_halt(const struct desk *desk, struct tape *tape, struct truth *truth);
 
 #endif

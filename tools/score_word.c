@@ -43,13 +43,22 @@ static void status_add(struct tape *tape,
     tape_add(tape, &event);
 }
 
+/* Nobody has what the venue does not send: no engine either. */
+static void announced_mute(const struct desk *desk, struct tape *tape, struct truth *silent)
+{
+    way_mute(tape, silent, false);
+    if ((desk->echoed & silent->streams) != 0) {
+        (void)way_echo_stop(desk, tape, silent);
+    }
+}
+
 void way_maintenance(const struct desk *desk, struct tape *tape, struct truth *truth)
 {
     const enum flatline_venue venue = desk->links[__builtin_ctz(truth->links)].venue;
     struct truth silent = *truth;
     silent.start_ns = truth->start_ns + ANNOUNCED_NS;
     silent.end_ns = truth->end_ns - TAKEN_BACK_NS;
-    way_mute(tape, &silent, false);
+    announced_mute(desk, tape, &silent);
     status_add(tape,
                EVENT_VENUE_STATUS,
                truth->start_ns,
@@ -65,11 +74,11 @@ void way_maintenance(const struct desk *desk, struct tape *tape, struct truth *t
     truth->missed_ns = truth->start_ns;
 }
 
-void way_halt(struct tape *tape, struct truth *truth)
+void way_halt(const struct desk *desk, struct tape *tape, struct truth *truth)
 {
     struct truth silent = *truth;
     silent.end_ns = truth->end_ns - TRADING_NS;
-    way_mute(tape, &silent, false);
+    announced_mute(desk, tape, &silent);
     const uint32_t first = (uint32_t)__builtin_ctzll(truth->streams);
     for (uint64_t left = truth->streams; left != 0; left &= left - 1U) {
         const uint32_t stream = (uint32_t)__builtin_ctzll(left);

@@ -364,6 +364,44 @@ static void a_halt_is_told_of_each_stream_of_its_symbol_and_one_speaks_for_all(v
     try_end(&try);
 }
 
+/* The newest id that the engine tells between start and end, and before. */
+static void echoes_of(const struct try *try, uint64_t *ret_before, uint64_t *ret_during)
+{
+    *ret_before = 0;
+    *ret_during = 0;
+    for (uint32_t i = 0; i < try->after.count; i++) {
+        const struct event *event = &try->after.events[i];
+        if (event->kind == EVENT_ENGINE_ECHO && event->recv_mono_ns < try->truth.end_ns) {
+            *(event->recv_mono_ns < try->truth.start_ns ? ret_before : ret_during) =
+                event->engine.word;
+        }
+    }
+}
+
+static void an_engine_hears_no_more_than_the_venue_sends_but_all_that_only_we_miss(void **state)
+{
+    (void)state;
+    struct try try;
+    uint64_t before;
+    uint64_t during;
+    try_begin(&try, "venue");
+    echoes_of(&try, &before, &during);
+    assert_true(before > 0 && during >= before);
+    for (uint32_t i = 0; i < try.after.count; i++) { /* no id that we have not seen before */
+        const struct event *event = &try.after.events[i];
+        if (event->kind == EVENT_DATA && event->data.id == during &&
+            (try.desk->echoed >> event->stream & 1U) != 0) {
+            before = during;
+        }
+    }
+    assert_int_equal(before, during);
+    try_end(&try);
+    try_begin(&try, "one-twin");
+    echoes_of(&try, &before, &during);
+    assert_true(during > before + 100);
+    try_end(&try);
+}
+
 static void what_a_venue_has_announced_is_told_and_nothing_below_it(void **state)
 {
     (void)state;
@@ -490,6 +528,7 @@ int main(void)
         cmocka_unit_test(an_undecided_verdict_blames_nobody_until_it_is_decided),
         cmocka_unit_test(a_life_begins_with_what_was_learned_before_it),
         cmocka_unit_test(a_halt_is_told_of_each_stream_of_its_symbol_and_one_speaks_for_all),
+        cmocka_unit_test(an_engine_hears_no_more_than_the_venue_sends_but_all_that_only_we_miss),
         cmocka_unit_test(what_a_venue_has_announced_is_told_and_nothing_below_it),
         cmocka_unit_test(an_engine_whose_echo_stands_still_is_behind_and_nobody_else),
         cmocka_unit_test(a_frozen_stream_says_again_on_each_connection_what_that_one_said_last),
