@@ -7,7 +7,7 @@
  */
 #include "core/detector_check.h"
 
-#define SLOW_NS  NS_PER_S         /* an answer that comes so late is none: the stream was silent */
+#define SLOW_NS  NS_PER_S         /* what comes so long after its deadline is no late answer */
 #define FRESH_NS (50 * NS_PER_MS) /* of a frame that is late itself, ids prove nothing */
 /* a frame may have been made before what another, quicker channel showed so long before */
 #define UNDER_WAY_NS (50 * NS_PER_MS)
@@ -37,7 +37,7 @@ static void legs_ask(struct detector *detector, const struct stream *stream, enu
 {
     for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
         detector->legs[at].owes = (uint8_t)owes;
-        detector->legs[at].untold_ns = 0;
+        detector->legs[at].answers_until_ns = 0;
     }
 }
 
@@ -87,7 +87,7 @@ void check_restart(struct detector *detector, uint32_t book, uint64_t at_ns)
         for (uint32_t i = detector->sides[at].first_leg; i != LEG_NONE;
              i = detector->legs[i].next_of_side) {
             struct stream *stream = &detector->streams[detector->legs[i].stream];
-            detector->legs[i].untold_ns = 0;
+            detector->legs[i].answers_until_ns = 0;
             if (is_live(stream) && stream->id_check.since_ns != 0) {
                 id_check_begin(&stream->id_check);
                 legs_forgive(detector, stream, at_ns);
@@ -152,8 +152,16 @@ static bool is_behind(const struct detector *detector, const struct arrival *a)
     return a->recv_ns > from_ns + allowed_ns + lag_window_worst(&carrier->lags, lag_from_ns);
 }
 
+/* It was found silent, and speaks. Did it only answer late? Not if something was lost meanwhile, which
+ * shows as a hole in the chain or, where there is no chain, as news: what it owed never comes. */
+static bool is_late_answer(const struct arrival *a, bool is_news)
+{
+    return a->recv_ns < a->leg->answers_until_ns &&
+           (a->stream->traits.chain == CHAIN_NONE ? !is_news : a->verdict == SEQUENCE_NEXT);
+}
+
 /* A leg under check comes forward: before what it owes is settled. */
-void check_shows(struct detector *detector, const struct arrival *a)
+void check_shows(struct detector *detector, const struct arrival *a, bool is_news)
 {
     struct leg *leg = a->leg;
     struct stream *stream = a->stream;
@@ -161,9 +169,9 @@ void check_shows(struct detector *detector, const struct arrival *a)
     if (!is_live(stream)) {
         return;
     }
-    const bool is_slow = leg->untold_ns != 0 && a->recv_ns < leg->untold_ns + SLOW_NS;
-    leg->untold_ns = 0;
-    if (is_slow || is_behind(detector, a)) {
+    const bool is_late = is_late_answer(a, is_news);
+    leg->answers_until_ns = 0;
+    if (is_late || is_behind(detector, a)) {
         check_fail(detector, stream, a->recv_ns);
     } else if (debt->since_ns != 0 && leg->sequence.newest >= debt->key &&
                a->recv_ns <= debt_due_ns(detector, leg, DEBT_BOOK)) {
@@ -179,11 +187,11 @@ bool check_tells(struct detector *detector, struct leg *leg, uint64_t at_ns)
     struct stream *stream = &detector->streams[leg->stream];
     const uint64_t since_ns = leg->debts[DEBT_BOOK].since_ns;
     const bool has_spoken = leg->repeats == 0 && leg->last_recv_ns >= since_ns;
+    if (!has_spoken && leg->answers_until_ns == 0) {
+        leg->answers_until_ns = at_ns + SLOW_NS;
+    }
     if (!has_spoken && stream->id_check.state == FLATLINE_DEBT_ON) {
         return true;
-    }
-    if (!has_spoken && leg->untold_ns == 0) {
-        leg->untold_ns = since_ns;
     }
     const uint64_t under_way_ns = UNDER_WAY_NS + debt_lag_ns(detector, leg, DEBT_BOOK);
     if (has_spoken && leg->owes == OWES_ID && leg->last_recv_ns > since_ns + under_way_ns) {

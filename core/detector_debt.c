@@ -280,9 +280,9 @@ static void book_show(struct detector *detector, const struct arrival *a)
     struct leg *own = a->leg;
     struct side *side = &detector->sides[own->side];
     const uint64_t key = own->sequence.newest;
-    (void)frontier_show(&side->frontier, key, a->recv_ns);
+    const bool is_news = frontier_show(&side->frontier, key, a->recv_ns);
     if (UNLIKELY(own->is_checked)) {
-        check_shows(detector, a);
+        check_shows(detector, a, is_news);
     }
     if (a->stream->traits.owes == OWES_BEST) {
         const struct event_data *data = &a->event->data;
@@ -456,7 +456,7 @@ void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
         debt_end(detector, leg, DEBT_TWIN, at_ns);
         fault_clear(detector, &leg->faults[LEG_MUTE], at_ns); /* by REST: no debt of its own */
         leg->first_ns = 0;
-        leg->untold_ns = 0;
+        leg->answers_until_ns = 0;
         if (leg->own_waits.count != 0) {
             leg->own_waits = (struct own_waits){0};
             allowance_publish(detector, stream);

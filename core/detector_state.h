@@ -136,7 +136,8 @@ struct leg {
     uint8_t owes;             /* enum stream_owes: what is asked of it now */
     bool shows_ids;           /* that others of its book may owe */
     bool is_checked;          /* what it owes has to be borne out */
-    uint64_t untold_ns; /* it was found silent under check, owing since then; 0 = it was not */
+    /* it was found silent: an answer until then is a late one; 0 = it was not */
+    uint64_t answers_until_ns;
     uint32_t next_of_side;
     struct best best; /* as it last showed it, where it owes every change of it */
     struct debt debts[DEBTS];

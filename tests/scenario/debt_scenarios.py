@@ -29,16 +29,18 @@ def channels_of_okx_prove_each_other_after_a_minute_and_only_where_their_ids_agr
         lab.start_sentinel(lab.write_config("streams: [" + ", ".join((OKX_BOOKS, OKX_BBO, OTHER_BOOKS, OTHER_BBO)) + "]", ["okx"]))
         lab.wait_fresh()
         lab.command(f"ids-ahead {OTHER_BBO} 1000000")
-        lab.command(f"mute {OKX_BOOKS} for 1s")
-        time.sleep(3)
+        lab.command(f"mute {OKX_BOOKS} for 2s")
+        time.sleep(4)
         if mutes(lab) or debts(lab)[OKX_BOOKS] != "CHECKING" or debts(lab)[OTHER_BOOKS] != "OFF":
             complaints.append(f"within the minute: {debts(lab)}, mute: {mutes(lab)}")
         lab.wait_until(lambda: debts(lab)[OKX_BOOKS] == debts(lab)[OKX_BBO] == "ON", "a minute bears it out", None, 90)
         for stream, by in ((OKX_BOOKS, 0), (OKX_BBO, 1)):
-            lab.command(f"mute {stream}")
+            lab.command(f"mute {stream} for 3s")  # what comes within a second would be a late answer
             lab.wait_until(lambda stream=stream, by=by: (stream, by) in mutes(lab), f"{stream} is mute", None, 10)
-            lab.command(f"unmute {stream}")
+            time.sleep(3)
             lab.wait_fresh()
+        if debts(lab)[OKX_BOOKS] != "ON" or debts(lab)[OKX_BBO] != "ON":
+            complaints.append(f"silence took it back: {debts(lab)}")
         if debts(lab)[OTHER_BOOKS] != "OFF" or debts(lab)[OTHER_BBO] == "ON":
             complaints.append(f"ids that do not agree were believed: {debts(lab)}")
         lab.command(f"mute {OTHER_BOOKS} for 1500ms")

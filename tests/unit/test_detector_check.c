@@ -20,8 +20,9 @@ enum { BOOKS, BBO, OTHER };
 struct telling {
     int64_t shift; /* of its ids */
     bool drifts;   /* ... by another chance each time */
-    bool is_mute;
-    uint64_t late_ms; /* books: of each batch, beyond its time */
+    bool is_mute;  /* what it would have told is lost, ... */
+    bool holds;    /* ... or told together with what comes behind */
+    uint64_t late_ms;
 };
 
 struct market {
@@ -36,6 +37,9 @@ struct market {
     uint64_t told_id; /* by books, as it told it */
     bool is_due;      /* something for the next batch */
     bool sets_best;
+    uint64_t best_due_ms; /* with what was so then: */
+    uint64_t best_id;
+    uint32_t best_size;
     uint64_t due_ms; /* the batch, with what was so when it was cut: */
     uint64_t cut_id;
     uint32_t cut_size;
@@ -94,12 +98,19 @@ static struct event timed(uint32_t stream, uint64_t id)
     return with_lag(market.has_no_ids ? event : with_id(event, id), 0);
 }
 
+static void best_cut(void)
+{
+    market.best_due_ms = market.now_ms + market.best.late_ms;
+    market.best_id = market.id;
+    market.best_size = market.size;
+}
+
 static void best_tell(void)
 {
-    struct event event = timed(BBO, told(&market.best, market.id));
+    struct event event = timed(BBO, told(&market.best, market.best_id));
     event.data.bid_e8 = 1000;
     event.data.ask_e8 = 1001;
-    event.data.bid_size = market.size;
+    event.data.bid_size = market.best_size;
     event.data.ask_size = 7;
     if (!market.best.is_mute) {
         send(&market.rig, event);
@@ -111,7 +122,7 @@ static void books_cut(void)
     market.due_ms = market.now_ms + market.books.late_ms;
     market.cut_id = market.id;
     market.cut_size = market.sets_best ? market.size : 0;
-    market.sets_best = false;
+    market.sets_best = market.is_due = false;
 }
 
 static void books_tell(void)
@@ -128,9 +139,8 @@ static void books_tell(void)
     }
     if (!market.books.is_mute) {
         send(&market.rig, event);
-        market.told_id = id;
     }
-    market.is_due = false;
+    market.told_id = market.books.is_mute && market.books.holds ? market.told_id : id;
 }
 
 /* Ids that go back and forth are told again and again: here only who is mute matters. */
@@ -156,10 +166,13 @@ static void market_step(void)
         market.id += 3;
         market.size++;
         market.is_due = market.sets_best = true;
-        best_tell();
+        best_cut();
     } else if (market.deep_ms != 0 && market.now_ms % market.deep_ms == 0) {
         market.id++;
         market.is_due = true;
+    }
+    if (market.now_ms == market.best_due_ms && market.best_id != 0) {
+        best_tell();
     }
     if (market.now_ms % BATCH_MS == 0 && market.is_due) {
         books_cut();
@@ -190,6 +203,15 @@ static uint64_t debt_of(uint32_t stream)
 static const struct finding *mute(void)
 {
     return rig_fault(&market.rig, FLATLINE_FAULT_MUTE);
+}
+
+static uint32_t mutes(void)
+{
+    uint32_t count = 0;
+    while (rig_find(&market.rig, FINDING_FAULT, FLATLINE_FAULT_MUTE, count)->kind != RIG_NONE) {
+        count++;
+    }
+    return count;
 }
 
 /* Mute from a moment on at which nothing is owed; returns it. */
@@ -494,6 +516,55 @@ static void a_best_whose_ids_go_back_is_withdrawn_and_not_mute(void **state)
     market_close();
 }
 
+/* Its first answer that comes too late is not to be told from none: one accusation, until it comes. */
+static void then_an_answer_that_comes_late_withdraws_it_with_what_it_has_accused(void **state)
+{
+    (void)state;
+    for (uint32_t which = 0; which < 2; which++) {
+        const uint32_t stream = which == 0 ? BOOKS : BBO;
+        market_open(70, 30);
+        market_play(MINUTE_MS);
+        market.every_ms = 1000;
+        market.deep_ms = 0;
+        market_play(1000);
+        assert_int_equal(debt_of(stream), FLATLINE_DEBT_ON);
+        (which == 0 ? &market.books : &market.best)->late_ms = 400;
+        market_play(60000);
+        assert_int_equal(mutes(), 1);
+        assert_int_equal(mute()->stream, stream);
+        assert_found(rig_clear(&market.rig, FLATLINE_FAULT_MUTE));
+        assert_in_range(rig_clear(&market.rig, FLATLINE_FAULT_MUTE)->at_ns,
+                        mute()->at_ns,
+                        mute()->at_ns + 500 * NS_PER_MS);
+        assert_int_equal(debt_of(stream), FLATLINE_DEBT_OFF);
+        assert_int_equal(debt_of(which == 0 ? BBO : BOOKS), FLATLINE_DEBT_ON);
+        market_close();
+    }
+}
+
+/* What was lost proves that it was silent; and so long after its deadline nothing is an answer. */
+static void then_a_short_silence_that_loses_frames_or_a_long_one_leaves_it_on(void **state)
+{
+    (void)state;
+    for (uint32_t which = 0; which < 3; which++) {
+        struct telling *telling = which == 2 ? &market.best : &market.books;
+        market_open(70, 30);
+        market_play(MINUTE_MS);
+        telling->holds = which == 1;
+        for (uint32_t i = 1; i <= 3; i++) {
+            (void)fall_silent(telling);
+            market_play(telling->holds ? 1500 : 600);
+            assert_int_equal(mutes(), i);
+            telling->is_mute = false;
+            market_play(1000);
+            assert_found(rig_find(&market.rig, FINDING_CLEAR, FLATLINE_FAULT_MUTE, i - 1));
+        }
+        assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+        assert_int_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+        market_close();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +585,8 @@ int main(void)
         cmocka_unit_test(both_may_begin_anew_and_are_believed_again_after_a_minute),
         cmocka_unit_test(ids_that_leap_ahead_withdraw_it_and_accuse_nobody),
         cmocka_unit_test(a_best_whose_ids_go_back_is_withdrawn_and_not_mute),
+        cmocka_unit_test(then_an_answer_that_comes_late_withdraws_it_with_what_it_has_accused),
+        cmocka_unit_test(then_a_short_silence_that_loses_frames_or_a_long_one_leaves_it_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
