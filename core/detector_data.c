@@ -5,6 +5,8 @@
  */
 #include "core/detector_calls.h"
 
+#define UNDER_WAY_NS NS_PER_S /* so long behind a reset a frame may still be of before */
+
 /* ---- its place in the sequence --------------------------------------------------------------- */
 
 static struct fault leg_finding(const struct arrival *a, enum flatline_fault_kind kind)
@@ -109,25 +111,48 @@ static void ids_restart(struct detector *detector, struct stream *stream, uint64
 }
 
 /* OKX's bbo-tbt is not chained: that its ids begin anew is told by the books beside it alone, before
- * it or a moment later. Its next frame, whatever its id, is the first of the new ones. */
+ * it or a moment later. */
 static void siblings_reset(struct detector *detector, const struct arrival *a)
 {
     for (uint32_t at = detector->sides[a->leg->side].first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_side) {
         struct leg *leg = &detector->legs[at];
         struct stream *stream = &detector->streams[leg->stream];
-        if (leg == a->leg || stream->traits.chain != CHAIN_NONE || !leg->is_checked) {
+        if (leg == a->leg || stream->traits.chain != CHAIN_NONE || !leg->is_checked ||
+            stream->mode != SEQUENCE_BY_ID || !leg->sequence.anchored) {
             continue;
         }
-        leg->sequence.anchored = false;
+        leg->reset_ns = a->recv_ns;
         leg->beyond_key = 0;
         fault_clear(detector, &leg->faults[LEG_REGRESSED], a->recv_ns);
-        if (++leg->generation > stream->generation) {
-            stream->generation = leg->generation;
+        if (leg->generation == stream->generation) {
+            stream->generation++;
             ids_restart(detector, stream, a->recv_ns);
             stream_changed(detector, stream);
         }
     }
+}
+
+/* Is this frame the first of the new ids? It is, below all that its leg has shown. Others may have
+ * been under way, and the latest may be told again, for as long as anybody likes; but what is newer than
+ * that so long after is of the new ids, too: they have grown meanwhile. */
+static bool begins_anew(const struct arrival *a, uint64_t key)
+{
+    struct leg *leg = a->leg;
+    if (LIKELY(leg->reset_ns == 0)) {
+        return false;
+    }
+    if (!leg->sequence.anchored) {
+        leg->reset_ns = 0; /* another life of its connection */
+        return false;
+    }
+    if (key == leg->sequence.newest ||
+        (key > leg->sequence.newest && a->recv_ns < leg->reset_ns + UNDER_WAY_NS)) {
+        return false;
+    }
+    leg->reset_ns = 0;
+    leg->sequence.anchored = false;
+    return true;
 }
 
 /* Places the key among those of all legs. After a legal reset the legs that have not seen it
@@ -205,8 +230,10 @@ static void sequence_apply(struct detector *detector, struct arrival *a)
         return;
     }
     const uint64_t expected = sequence_expected(&leg->sequence, stream->traits.chain);
+    const bool is_anew = begins_anew(a, key);
     a->verdict =
         sequence_judge(&leg->sequence, &stream->traits, stream->mode, a->event, a->since_last_ns);
+    a->verdict = is_anew ? SEQUENCE_RESET : a->verdict;
     a->is_newer = newest_take(detector, a, key);
     switch (a->verdict) {
     case SEQUENCE_REPEATED:
@@ -225,7 +252,7 @@ static void sequence_apply(struct detector *detector, struct arrival *a)
         break;
     case SEQUENCE_RESET:
         stream->view.resets++;
-        if (leg->is_checked) {
+        if (leg->is_checked && !is_anew) {
             siblings_reset(detector, a);
         }
         progress_found(detector, a, key);

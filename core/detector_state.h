@@ -123,6 +123,7 @@ struct leg {
     int64_t doubted_wall_ns; /* the last exchange time that was not believed */
     uint32_t repeats;        /* in a row */
     uint32_t generation;     /* of the ids: behind its stream's, it has not seen the reset yet */
+    uint64_t reset_ns; /* its ids begin anew since then, unlinked; 0 = they do not, or have begun */
     uint64_t gaps;
     uint64_t regressed;
     bool started;          /* has delivered in this life */

@@ -481,6 +481,53 @@ static void both_may_begin_anew_and_are_believed_again_after_a_minute(void **sta
     market_close();
 }
 
+/* It was under way then, or is the latest told again. */
+static void a_best_of_before_that_comes_behind_the_reset_anchors_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t newer = 0; newer <= 3; newer += 3) {
+        market_open(70, 30);
+        market_play(MINUTE_MS);
+        const uint64_t old_id = market.best_id + newer;
+        market.id -= 1000000;
+        market.best.is_mute = true;
+        while (rig_view(&market.rig, BOOKS)->resets == 0) {
+            market_step();
+        }
+        market.best_id = old_id;
+        market.best.is_mute = false;
+        best_tell();
+        market_play(300);
+        assert_int_equal(rig_view(&market.rig, BBO)->open_faults, 0);
+        assert_in_range(rig_view(&market.rig, BBO)->frontier_id, 4000000, 4500000);
+        assert_int_equal(rig_view(&market.rig, BBO)->regressed, 0);
+        market_play(5000);
+        assert_true(rig_view(&market.rig, BBO)->lease_until_ns > ms(market.now_ms + 2800));
+        assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_CHECKING);
+        market_play(MINUTE_MS);
+        assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+        assert_int_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+        assert_absent(mute());
+        market_close();
+    }
+}
+
+static void a_best_that_was_quiet_until_the_new_ids_had_passed_the_old_is_believed(void **state)
+{
+    (void)state;
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    market.every_ms = 0;
+    market.id -= 20;
+    market_play(5000);
+    assert_int_equal(rig_view(&market.rig, BOOKS)->resets, 1);
+    market.every_ms = 70;
+    market_play(80);
+    assert_true(rig_view(&market.rig, BBO)->lease_until_ns > ms(market.now_ms + 2800));
+    assert_int_equal(rig_view(&market.rig, BBO)->frontier_id, market.best_id);
+    market_close();
+}
+
 /* At each place of the batch, and in a book that is quiet afterwards. */
 static void ids_that_leap_ahead_withdraw_it_and_accuse_nobody(void **state)
 {
@@ -583,6 +630,8 @@ int main(void)
             what_failed_is_tried_again_with_the_next_connection_and_needs_twice_as_much),
         cmocka_unit_test(ids_that_begin_anew_are_checked_anew_and_accuse_nobody),
         cmocka_unit_test(both_may_begin_anew_and_are_believed_again_after_a_minute),
+        cmocka_unit_test(a_best_of_before_that_comes_behind_the_reset_anchors_nothing),
+        cmocka_unit_test(a_best_that_was_quiet_until_the_new_ids_had_passed_the_old_is_believed),
         cmocka_unit_test(ids_that_leap_ahead_withdraw_it_and_accuse_nobody),
         cmocka_unit_test(a_best_whose_ids_go_back_is_withdrawn_and_not_mute),
         cmocka_unit_test(then_an_answer_that_comes_late_withdraws_it_with_what_it_has_accused),
