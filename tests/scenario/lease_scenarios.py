@@ -56,6 +56,15 @@ def connection_troubles(lab):
             for f in json.loads(lab.flatline("faults", "--json")[1]) if f["kind"] not in ("SELF_STALL", "NOTICE")}
 
 
+def held_back(watch, since_ns):
+    """What a blackhole held comes at once when it ends: BACKLOG of the connection, for a second. Complaints, none once it is over."""
+    told = watch.wait(lambda r: r["type"] == "fault" and r["kind"] == "BACKLOG", since_ns, 10)
+    if not told or told["scope"] != "connection" or not told["evidence"].get("held_ns", 0) > 0:
+        return [f"not told that data was held back: {told}"]
+    over = watch.wait(lambda r: r["type"] == "clear" and r["kind"] == "BACKLOG", since_ns, 10)
+    return [] if over else ["what was held back has come, and BACKLOG stands"]
+
+
 def what_happens_to_one_twin_names_it_and_breaks_no_lease(bin_dir, keep):
     """`connections: 2`: one of the two reset, closed, muted, held in a blackhole, in turn: no lapse, no revocation, faults of that connection alone."""
     complaints = []
@@ -74,10 +83,11 @@ def what_happens_to_one_twin_names_it_and_breaks_no_lease(bin_dir, keep):
         since_ns = time.monotonic_ns()
         for verb in ("rst", "close", "mute", "blackhole"):
             one = re.search(r"conn:\d+(?==okx/public)", lab.ask("list")).group()
-            lab.command(f"{verb} {one}" + {"rst": "", "close": " 1012 restart"}.get(verb, " for 1500ms"))
+            begun_ns = lab.command(f"{verb} {one}" + {"rst": "", "close": " 1012 restart"}.get(verb, " for 1500ms"))
             time.sleep(2.5)
             lab.wait_until(lambda: set(connections_up(lab)) == names, f"both are up again after {verb}", None, 20)
             lab.wait_fresh()
+        complaints += held_back(watch, begun_ns)
         told = connection_troubles(lab)
         complaints += [f"of another connection: {told}"] if {c for _, c, _ in told} - {"okx/public/1a", "okx/public/1.2a"} else []
         complaints += [f"not DOWN with a leg left: {told}"] if not {(k, n) for k, _, n in told} >= {("DOWN", 1)} else []
