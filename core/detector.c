@@ -109,6 +109,7 @@ struct detector *detector_create(const struct detector_limits *limits,
     detector->keys_due_ns = DEADLINE_NEVER;
     detector->host_due_ns = DEADLINE_NEVER;
     detector->stall_clear_ns = DEADLINE_NEVER;
+    detector->works_due_ns = DEADLINE_NEVER;
     return detector;
 }
 

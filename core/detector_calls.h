@@ -199,6 +199,7 @@ uint32_t witnesses_pass(struct detector *detector, uint64_t now_ns, uint32_t mos
 
 /* detector_venue.c */
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
+void works_timeouts(struct detector *detector, uint64_t now_ns);
 void symbol_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns);
 
 /* detector_metronome.c */

@@ -288,6 +288,7 @@ struct detector {
     uint64_t carriers_due_ns; /* earliest of the carriers' own deadlines, or earlier */
     uint64_t keys_due_ns;     /* earliest of the account streams' */
     uint64_t stall_clear_ns;
+    uint64_t works_due_ns; /* when the first maintenance runs out, or earlier */
 
     struct envelope envelopes[DETECTOR_VENUES];
     uint64_t ticked_ns;      /* the last tick: up to when the judge has been there */

@@ -157,6 +157,7 @@ bool detector_tick(struct detector *detector, uint64_t now_mono_ns)
     carriers_pass(detector,
                   now_mono_ns); /* before its streams: an accused connection explains them */
     user_timeouts(detector, now_mono_ns);
+    works_timeouts(detector, now_mono_ns);
     if (detector->stall_clear_ns <= now_mono_ns) {
         fault_clear(detector, &detector->stall, detector->stall_clear_ns);
         detector->stall_clear_ns = DEADLINE_NEVER;
@@ -183,5 +184,6 @@ uint64_t detector_next_deadline(const struct detector *detector)
     next_ns =
         earlier_of(next_ns, earlier_of(detector->debts.bound_ns, detector->witnesses.bound_ns));
     next_ns = earlier_of(next_ns, earlier_of(detector->carriers_due_ns, detector->host_due_ns));
-    return earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->stall_clear_ns));
+    next_ns = earlier_of(next_ns, earlier_of(detector->keys_due_ns, detector->works_due_ns));
+    return earlier_of(next_ns, detector->stall_clear_ns);
 }

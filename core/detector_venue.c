@@ -5,6 +5,15 @@
  */
 #include "core/detector_calls.h"
 
+/* How long a maintenance stands that nobody confirms: as long as it was announced to last, and some
+ * more. From when it was last heard of, not to the minute announced: that is of a wall clock. Announced
+ * for longer than a day is announced by mistake. */
+#define MINUTE_NS      (60U * NS_PER_S)
+#define HOUR_NS        (60U * MINUTE_NS)
+#define WORK_UNSAID_NS (6U * HOUR_NS)
+#define WORK_MARGIN_NS HOUR_NS
+#define WORK_MOST_NS   (24U * HOUR_NS)
+
 /* A fault of a whole venue is told with one of its connections, by which people know the venue. */
 static uint16_t venue_connection(const struct detector *detector, enum flatline_venue venue)
 {
@@ -22,6 +31,7 @@ static void works_remove(struct venue_works *works, uint32_t at)
 {
     works->count--;
     works->marks[at] = works->marks[works->count];
+    works->until_ns[at] = works->until_ns[works->count];
     works->named[at] = works->named[works->count];
 }
 
@@ -34,15 +44,25 @@ static uint32_t works_find(const struct venue_works *works, uint32_t mark)
     return at;
 }
 
-static void works_apply(struct venue_works *works, const struct event *event)
+static uint64_t work_lasts_ns(uint64_t value)
+{
+    const uint64_t announced_ns = status_minutes(value) * MINUTE_NS;
+    if (announced_ns == 0) {
+        return WORK_UNSAID_NS;
+    }
+    return (announced_ns < WORK_MOST_NS ? announced_ns : WORK_MOST_NS) + WORK_MARGIN_NS;
+}
+
+static void works_apply(struct venue_works *works, const struct event *event, uint64_t at_ns)
 {
     const int64_t word = event->note.code;
-    const uint32_t mark = (uint32_t)(event->note.value >> 32);
+    const uint32_t mark = status_work(event->note.value);
     uint32_t at = works_find(works, mark);
     if (word == STATUS_UNDER_WAY && at < VENUE_WORKS_MAX) {
         const bool is_page = event->connection == EVENT_NO_CONNECTION;
         works->named[at] = is_page || (at < works->count && works->named[at]);
         works->marks[at] = mark;
+        works->until_ns[at] = at_ns + work_lasts_ns(event->note.value);
         works->count += at == works->count ? 1U : 0U;
     } else if (word == STATUS_OVER && at < works->count) {
         works_remove(works, at);
@@ -58,20 +78,59 @@ static void works_apply(struct venue_works *works, const struct event *event)
     }
 }
 
+/* Returns when the next one runs out. */
+static uint64_t works_expire(struct venue_works *works, uint64_t now_ns)
+{
+    uint64_t next_ns = DEADLINE_NEVER;
+    for (uint32_t at = works->count; at-- > 0;) {
+        if (works->until_ns[at] <= now_ns) {
+            works_remove(works, at);
+        } else if (works->until_ns[at] < next_ns) {
+            next_ns = works->until_ns[at];
+        }
+    }
+    return next_ns;
+}
+
+static void maintenance_end(struct detector *detector, enum flatline_venue venue, uint64_t at_ns)
+{
+    struct fault *fault = &detector->maintenance[venue];
+    if (detector->works[venue].count == 0 && fault->id != 0) {
+        fault_clear(detector, fault, at_ns);
+        blame_retell_venue(detector, venue, at_ns);
+    }
+}
+
+void works_timeouts(struct detector *detector, uint64_t now_ns)
+{
+    if (detector->works_due_ns > now_ns) {
+        return;
+    }
+    detector->works_due_ns = DEADLINE_NEVER;
+    for (uint32_t i = 0; i < DETECTOR_VENUES; i++) {
+        const uint64_t next_ns = works_expire(&detector->works[i], now_ns);
+        if (next_ns < detector->works_due_ns) {
+            detector->works_due_ns = next_ns;
+        }
+        maintenance_end(detector, (enum flatline_venue)i, now_ns);
+    }
+}
+
 void venue_status_apply(struct detector *detector, const struct event *event, uint64_t at_ns)
 {
-    const uint32_t named = (uint32_t)event->note.value;
+    const uint8_t named = status_venue(event->note.value);
     if (named >= DETECTOR_VENUES) {
         return;
     }
     const enum flatline_venue venue = (enum flatline_venue)named;
     struct fault *fault = &detector->maintenance[venue];
-    works_apply(&detector->works[venue], event);
+    works_apply(&detector->works[venue], event, at_ns);
+    const uint64_t next_ns = works_expire(&detector->works[venue], at_ns);
+    if (next_ns < detector->works_due_ns) {
+        detector->works_due_ns = next_ns;
+    }
     if (detector->works[venue].count == 0) {
-        if (fault->id != 0) {
-            fault_clear(detector, fault, at_ns);
-            blame_retell_venue(detector, venue, at_ns);
-        }
+        maintenance_end(detector, venue, at_ns);
         return;
     }
     struct fault down = {.kind = FLATLINE_FAULT_MAINTENANCE,

@@ -160,11 +160,29 @@ enum status_word {
     STATUS_TOLD_ALL, /* the status page was read: what it did not name since the last time is over */
 };
 
+#define STATUS_MINUTES_MAX 0xffffffU
+
 /** note.value of EVENT_VENUE_STATUS. work: a mark that tells this maintenance from others of the
- *  venue; 0 where it never has more than one. */
-static inline uint64_t status_value(uint32_t venue, uint32_t work)
+ *  venue; 0 where it never has more than one. minutes: how long it is announced to last; 0: the
+ *  venue does not say. */
+static inline uint64_t status_value(uint8_t venue, uint32_t work, uint32_t minutes)
 {
-    return (uint64_t)work << 32 | venue;
+    return (uint64_t)work << 32 | (uint64_t)(minutes & STATUS_MINUTES_MAX) << 8 | venue;
+}
+
+static inline uint8_t status_venue(uint64_t value)
+{
+    return (uint8_t)value;
+}
+
+static inline uint32_t status_work(uint64_t value)
+{
+    return (uint32_t)(value >> 32);
+}
+
+static inline uint32_t status_minutes(uint64_t value)
+{
+    return (uint32_t)(value >> 8) & STATUS_MINUTES_MAX;
 }
 
 struct event_link {

@@ -13,6 +13,9 @@
 #define FNV_BASIS 0x811c9dc5U
 #define FNV_PRIME 0x01000193U
 
+#define MINUTE_MS     60000U
+#define MS_DIGITS_MAX 18U
+
 /* OKX docs: 0 is WebSocket; 5, 8 and 9 trading; the rest block trading, bots, copy trading. env 1 is
  * production, 2 demo trading. */
 bool okx_work_concerns(const struct okx_work *work)
@@ -44,10 +47,35 @@ uint32_t okx_work_mark(const struct okx_work *work)
     return mark != 0 ? mark : 1;
 }
 
+static uint64_t ms_of(struct span text)
+{
+    uint64_t ms = 0;
+    for (size_t i = 0; i < text.size_bytes; i++) {
+        const unsigned digit = (unsigned)text.bytes[i] - '0';
+        if (digit > 9 || i == MS_DIGITS_MAX) {
+            return 0;
+        }
+        ms = ms * 10U + digit;
+    }
+    return ms;
+}
+
+uint32_t okx_work_minutes(const struct okx_work *work)
+{
+    const uint64_t begin_ms = ms_of(work->begin);
+    const uint64_t end_ms = ms_of(work->end);
+    if (begin_ms == 0 || end_ms <= begin_ms) {
+        return 0;
+    }
+    const uint64_t minutes = (end_ms - begin_ms + MINUTE_MS - 1U) / MINUTE_MS;
+    return minutes < STATUS_MINUTES_MAX ? (uint32_t)minutes : STATUS_MINUTES_MAX;
+}
+
 /* ---- a push ---------------------------------------------------------------------------------- */
 
 enum row_field {
     ROW_BEGIN,
+    ROW_END,
     ROW_SERVICE,
     ROW_SYSTEM,
     ROW_STATE,
@@ -61,6 +89,7 @@ _Static_assert(ROW_FIELD_COUNT <= JSON_FIELDS_MAX, "one slot a field");
 static unsigned row_field_of(struct span key)
 {
     static const char *const words[ROW_FIELD_COUNT] = {[ROW_BEGIN] = "begin",
+                                                       [ROW_END] = "end",
                                                        [ROW_SERVICE] = "serviceType",
                                                        [ROW_SYSTEM] = "system",
                                                        [ROW_STATE] = "state",
@@ -82,6 +111,7 @@ static void row_take(const struct json_fields *row, struct event *ret_event)
         texts[i] = json_text(json_field(row, i), buffers[i]);
     }
     const struct okx_work work = {.begin = texts[ROW_BEGIN],
+                                  .end = texts[ROW_END],
                                   .service = texts[ROW_SERVICE],
                                   .system = texts[ROW_SYSTEM],
                                   .state = texts[ROW_STATE],
@@ -90,11 +120,12 @@ static void row_take(const struct json_fields *row, struct event *ret_event)
                             ret_event->note.code == STATUS_UNDER_WAY &&
                             !okx_work_is_under_way(&work);
     if (okx_work_concerns(&work) && !is_outdone) {
-        (void)note_write(ret_event,
-                         EVENT_VENUE_STATUS,
-                         okx_work_is_under_way(&work) ? STATUS_UNDER_WAY : STATUS_OVER,
-                         status_value(FLATLINE_VENUE_OKX, okx_work_mark(&work)),
-                         json_field(row, ROW_TITLE));
+        (void)note_write(
+            ret_event,
+            EVENT_VENUE_STATUS,
+            okx_work_is_under_way(&work) ? STATUS_UNDER_WAY : STATUS_OVER,
+            status_value(FLATLINE_VENUE_OKX, okx_work_mark(&work), okx_work_minutes(&work)),
+            json_field(row, ROW_TITLE));
     }
 }
 

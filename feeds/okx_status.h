@@ -17,7 +17,8 @@
 
 /* A row as far as it matters; absent members are empty. */
 struct okx_work {
-    struct span begin;
+    struct span begin; /* ms since 1970 */
+    struct span end;   /* as announced */
     struct span service;
     struct span system;
     struct span state;
@@ -30,6 +31,9 @@ bool okx_work_is_under_way(const struct okx_work *work);
 
 /** Tells it from others, on the channel as on the page. Never 0. */
 uint32_t okx_work_mark(const struct okx_work *work);
+
+/** How long it is announced to last; 0: it does not say. At most STATUS_MINUTES_MAX. */
+uint32_t okx_work_minutes(const struct okx_work *work);
 
 /** Decodes a push of the channel: EVENT_VENUE_STATUS, or EVENT_CONTROL where no row concerns
  *  market data. Of several rows the last one that is under way speaks, else the last. */

@@ -14,7 +14,7 @@
 #include "core/clock.h"
 #include "core/publisher.h"
 #include "feeds/names.h"
-#include "feeds/okx_status.h"
+#include "sentinel/status_page.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -70,6 +70,7 @@ struct witness_venue {
     bool has_suspects;
     bool is_asking; /* one request at a time: a listenKey must find a free call */
     bool is_down;
+    bool is_untold; /* the last answer was no status page */
 };
 
 struct control_witness {
@@ -363,57 +364,6 @@ static void listing_ask(struct witness_book *book, uint64_t now_mono_ns)
 
 /* ---- is the venue under maintenance? --------------------------------------------------------- */
 
-static void
-status_tell(struct witness_venue *venue, enum status_word word, uint32_t work, const char *title)
-{
-    struct event told = {.recv_mono_ns = clock_mono_ns(),
-                         .stream = EVENT_NO_STREAM,
-                         .connection = EVENT_NO_CONNECTION,
-                         .kind = EVENT_VENUE_STATUS,
-                         .note = {.code = word, .value = status_value(venue->venue, work)}};
-    (void)snprintf(told.note.text, sizeof(told.note.text), "%s", title != NULL ? title : "");
-    control_tell(venue->control, &told);
-}
-
-static struct span text_member(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-    return span_of(text != NULL ? text : "");
-}
-
-/* Tells each maintenance that is under way; true: there is one. */
-static bool okx_works_tell(struct witness_venue *venue, const json_t *root)
-{
-    bool is_down = false;
-    size_t at;
-    json_t *row;
-    json_array_foreach(json_object_get(root, "data"), at, row)
-    {
-        const struct okx_work work = {.begin = text_member(row, "begin"),
-                                      .service = text_member(row, "serviceType"),
-                                      .system = text_member(row, "system"),
-                                      .state = text_member(row, "state"),
-                                      .environment = text_member(row, "env")};
-        if (okx_work_concerns(&work) && okx_work_is_under_way(&work)) {
-            status_tell(venue,
-                        STATUS_UNDER_WAY,
-                        okx_work_mark(&work),
-                        json_string_value(json_object_get(row, "title")));
-            is_down = true;
-        }
-    }
-    return is_down;
-}
-
-static bool binance_works_tell(struct witness_venue *venue, const json_t *root)
-{
-    const bool is_down = json_integer_value(json_object_get(root, "status")) == 1;
-    if (is_down) {
-        status_tell(venue, STATUS_UNDER_WAY, 0, json_string_value(json_object_get(root, "msg")));
-    }
-    return is_down;
-}
-
 static void venue_log(struct witness_venue *venue, bool is_down, const char *who)
 {
     if (venue->is_down != is_down) {
@@ -426,20 +376,41 @@ static void venue_log(struct witness_venue *venue, bool is_down, const char *who
     }
 }
 
+/* Said once: it is asked for every minute, and on a test network there may be none. */
+static void status_untold(struct witness_venue *venue, const struct rest_answer *answer)
+{
+    if (!venue->is_untold) {
+        venue->is_untold = true;
+        control_error(venue->control,
+                      "%s: its status page tells nothing: HTTP %d %s",
+                      venue_facts(venue->venue)->name,
+                      answer->status,
+                      answer->text);
+    }
+}
+
 /* Told each time, not when it changes only: its channel speaks to the judge as well, and the page has
  * the last word. But not one that was asked before the channel spoke. */
 static void on_status(void *user, const struct rest_answer *answer)
 {
     struct witness_venue *venue = user;
+    struct event told[STATUS_PAGE_EVENTS_MAX];
+    size_t count = 0;
     venue->is_asking = false;
-    json_t *root = answer->status == 200 ? json_loads(answer->body, 0, NULL) : NULL;
-    if (root != NULL && answer->sent_mono_ns > venue->pushed_mono_ns) { /* no word is not a word */
-        const bool is_down = venue->venue == FLATLINE_VENUE_OKX ? okx_works_tell(venue, root)
-                                                                : binance_works_tell(venue, root);
-        status_tell(venue, STATUS_TOLD_ALL, 0, NULL);
-        venue_log(venue, is_down, "page");
+    if (answer->status == 200) {
+        count = status_page_read(venue->venue, answer->body, clock_mono_ns(), told);
     }
-    json_decref(root);
+    if (count == 0) { /* no word is not a word */
+        status_untold(venue, answer);
+        return;
+    }
+    venue->is_untold = false;
+    if (answer->sent_mono_ns > venue->pushed_mono_ns) {
+        for (size_t i = 0; i < count; i++) {
+            control_tell(venue->control, &told[i]);
+        }
+        venue_log(venue, count > 1, "page");
+    }
 }
 
 /* The judge has it already. The page has the last word, ten seconds later: by then it can be expected to

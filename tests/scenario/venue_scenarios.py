@@ -61,7 +61,7 @@ def okx_s_status_channel_is_faster_than_its_page_which_has_the_last_word(bin_dir
     complaints = []
     with Lab(bin_dir, keep) as lab:
         lab.start_venue()
-        lab.start_sentinel(lab.write_config(f"streams:\n  - {OKX_BOOKS}", ["okx"]))
+        sentinel = lab.start_sentinel(lab.write_config(f"streams:\n  - {OKX_BOOKS}", ["okx"]))
         watch = lab.watch()
         lab.wait_fresh()
 
@@ -80,6 +80,7 @@ def okx_s_status_channel_is_faster_than_its_page_which_has_the_last_word(bin_dir
         since_ns = lab.command("unmaintenance okx")
         if not wait_for("clear", since_ns, 5):
             complaints.append("the channel does not end it")
+        lab.wait_until(lambda: "okx: its status page tells nothing: HTTP 0" in sentinel.text(), "the page is missed", None, 40)
         lab.command("unrest-hang okx")
         lab.command("maintenance okx")
         since_ns = lab.command("mute okx/*/status")

@@ -38,7 +38,7 @@ static void told(uint16_t connection, enum status_word word, uint32_t mark, uint
 {
     struct event event = rig_event(EVENT_VENUE_STATUS, connection, at_ns);
     event.note = (struct event_note){
-        .code = word, .value = status_value(FLATLINE_VENUE_OKX, mark), .text = "upgrade"};
+        .code = word, .value = status_value(FLATLINE_VENUE_OKX, mark, 0), .text = "upgrade"};
     send(&rig, event);
 }
 
@@ -151,6 +151,74 @@ static void a_venue_is_down_until_the_last_maintenance_is_over(void **state)
     rig_stop(&rig);
 }
 
+enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
+
+static void announced(uint32_t mark, uint32_t minutes, uint64_t at_ns)
+{
+    struct event event = rig_event(EVENT_VENUE_STATUS, 1, at_ns);
+    event.note = (struct event_note){.code = STATUS_UNDER_WAY,
+                                     .value = status_value(FLATLINE_VENUE_OKX, mark, minutes)};
+    send(&rig, event);
+}
+
+/* Stands until then, a tick there is asked for, and it ends there. */
+static void runs_out_at(uint64_t at_ns)
+{
+    rig_tick(&rig, at_ns - 1);
+    assert_true(okx_is_down());
+    assert_int_equal(detector_next_deadline(rig.detector), at_ns);
+    rig_tick(&rig, at_ns);
+    assert_false(okx_is_down());
+    assert_int_equal(rig_clear(&rig, FLATLINE_FAULT_MAINTENANCE)->cleared_ns, at_ns);
+}
+
+static void a_maintenance_whose_end_was_missed_runs_out(void **state)
+{
+    (void)state;
+    start();
+    pushed(STATUS_UNDER_WAY, 7, ms(10));
+    runs_out_at(ms(6 * HOUR_MS + 10)); /* its end is not announced */
+    rig_stop(&rig);
+    start();
+    announced(7, 43, ms(10));
+    runs_out_at(ms(HOUR_MS + 43 * MINUTE_MS + 10));
+    rig_stop(&rig);
+    start();
+    announced(7, STATUS_MINUTES_MAX, ms(10));
+    runs_out_at(ms(25 * HOUR_MS + 10)); /* nobody works for 31 years */
+    rig_stop(&rig);
+    start();
+    announced(7, 600, ms(10));
+    announced(8, 43, ms(HOUR_MS)); /* the same one: its begin was corrected */
+    pushed(STATUS_OVER, 8, ms(HOUR_MS + 43 * MINUTE_MS));
+    assert_true(okx_is_down());
+    runs_out_at(ms(11 * HOUR_MS + 10));
+    assert_int_equal(rig_count(&rig, FINDING_FAULT), 1);
+    assert_int_equal(rig_count(&rig, FINDING_CLEAR), 1);
+    rig_stop(&rig);
+    start();
+    announced(7, 43, ms(10)); /* each by its own time */
+    announced(8, 600, ms(10));
+    pushed(STATUS_OVER, 7, ms(20));
+    rig_tick(&rig, ms(10 * HOUR_MS));
+    runs_out_at(ms(11 * HOUR_MS + 10));
+    rig_stop(&rig);
+}
+
+static void a_maintenance_that_is_confirmed_does_not_run_out(void **state)
+{
+    (void)state;
+    start();
+    for (uint64_t hour = 0; hour < 48; hour++) {
+        rig_tick(&rig, ms(hour * HOUR_MS));
+        announced(7, 5, ms(hour * HOUR_MS)); /* the page, or the channel after a reconnect */
+        assert_true(okx_is_down());
+    }
+    assert_int_equal(rig_count(&rig, FINDING_CLEAR), 0);
+    runs_out_at(ms(48 * HOUR_MS + 5 * MINUTE_MS));
+    rig_stop(&rig);
+}
+
 static void a_halted_symbol_is_told_once_for_all_its_streams(void **state)
 {
     (void)state;
@@ -187,6 +255,8 @@ int main(void)
         cmocka_unit_test(maintenance_stands_on_every_stream_of_its_venue_and_on_no_other),
         cmocka_unit_test(channel_and_page_tell_of_the_same_maintenance_and_either_ends_it),
         cmocka_unit_test(a_venue_is_down_until_the_last_maintenance_is_over),
+        cmocka_unit_test(a_maintenance_whose_end_was_missed_runs_out),
+        cmocka_unit_test(a_maintenance_that_is_confirmed_does_not_run_out),
         cmocka_unit_test(a_halted_symbol_is_told_once_for_all_its_streams),
         cmocka_unit_test(news_of_what_nobody_watches_says_nothing),
     };

@@ -11,12 +11,12 @@
 
 #include "feeds/okx_status.h"
 
-#define OKX        FLATLINE_VENUE_OKX
-#define TIME       EVENT_HAS_TIME
-#define WORK(mark) ((uint64_t)(mark) << 32 | FLATLINE_VENUE_OKX)
-#define ID         EVENT_HAS_ID
-#define PREV       EVENT_HAS_PREV
-#define SETS       EVENT_SETS_LEVEL
+#define OKX                 FLATLINE_VENUE_OKX
+#define TIME                EVENT_HAS_TIME
+#define WORK(mark, minutes) ((uint64_t)(mark) << 32 | (uint64_t)(minutes) << 8 | FLATLINE_VENUE_OKX)
+#define ID                  EVENT_HAS_ID
+#define PREV                EVENT_HAS_PREV
+#define SETS                EVENT_SETS_LEVEL
 
 static const struct codec_case push_cases[] = {
     {.name = "books snapshot",
@@ -214,7 +214,7 @@ static const struct codec_case other_cases[] = {
     {.name = "maintenance has begun",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_VENUE_STATUS,
-     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739), .text = "WebSocket upgrade"},
+     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739, 43), .text = "WebSocket upgrade"},
      .frame =
          "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','end':'1672825980000',"
          "'env':'1','href':'','maintType':'1','preOpenBegin':'','scheDesc':'','serviceType':'0',"
@@ -223,20 +223,20 @@ static const struct codec_case other_cases[] = {
     {.name = "it is over, and ended when it was not planned to",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_VENUE_STATUS,
-     .note = {.code = STATUS_OVER, .value = WORK(0xcd62739), .text = "WebSocket upgrade"},
+     .note = {.code = STATUS_OVER, .value = WORK(0xcd62739, 60), .text = "WebSocket upgrade"},
      .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','end':'1672826980000',"
               "'env':'1','serviceType':'0','state':'completed','system':'unified',"
               "'title':'WebSocket upgrade','ts':'1672826980001'}]}"},
     {.name = "maintenance is only planned",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_VENUE_STATUS,
-     .note = {.code = STATUS_OVER, .value = WORK(0x279c5f08)},
+     .note = {.code = STATUS_OVER, .value = WORK(0x279c5f08, 0)},
      .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'5',"
               "'state':'scheduled','system':'unified'}]}"},
     {.name = "of two, the one under way speaks",
      .verdict = CODEC_CONTROL,
      .kind = EVENT_VENUE_STATUS,
-     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739)},
+     .note = {.code = STATUS_UNDER_WAY, .value = WORK(0xcd62739, 0)},
      .frame = "{'arg':{'channel':'status'},'data':[{'begin':'1672823400000','serviceType':'0',"
               "'state':'ongoing','system':'unified'},{'begin':'1672823400000','serviceType':'5',"
               "'state':'canceled','system':'unified'},7]}"},
@@ -421,6 +421,27 @@ static void a_maintenance_has_one_mark_on_the_channel_and_on_the_page(void **sta
     assert_true(okx_work_is_under_way(&page));
 }
 
+static uint32_t minutes(const char *begin, const char *end)
+{
+    const struct okx_work work = {.begin = span_of(begin), .end = span_of(end)};
+    return okx_work_minutes(&work);
+}
+
+static void a_maintenance_lasts_from_its_begin_to_its_announced_end_or_it_is_not_said(void **state)
+{
+    (void)state;
+    assert_int_equal(minutes("1672823400000", "1672825980000"), 43);
+    assert_int_equal(minutes("1672823400000", "1672823400001"), 1);
+    assert_int_equal(minutes("1", "999999999999999999"), STATUS_MINUTES_MAX);
+    assert_int_equal(minutes("1672823400000", ""), 0);
+    assert_int_equal(minutes("", "1672825980000"), 0);
+    assert_int_equal(minutes("1672823400000", "1672823400000"), 0);
+    assert_int_equal(minutes("1672825980000", "1672823400000"), 0);
+    assert_int_equal(minutes("1672823400000", "16728259800.0"), 0);
+    assert_int_equal(minutes("1672823400000", "-1672825980000"), 0);
+    assert_int_equal(minutes("1672823400000", "18446744073709551617"), 0);
+}
+
 static void answers_and_malformed_frames_add_no_name(void **state)
 {
     struct case_codec fixture;
@@ -451,6 +472,7 @@ int main(void)
         cmocka_unit_test(mutated_frames_are_survived),
         cmocka_unit_test(an_ack_or_error_of_a_known_stream_names_it),
         cmocka_unit_test(a_maintenance_has_one_mark_on_the_channel_and_on_the_page),
+        cmocka_unit_test(a_maintenance_lasts_from_its_begin_to_its_announced_end_or_it_is_not_said),
         cmocka_unit_test(answers_and_malformed_frames_add_no_name),
     };
     return cmocka_run_group_tests(tests, tables_fill, NULL);
