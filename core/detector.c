@@ -175,6 +175,7 @@ int detector_add_connection(struct detector *detector, enum flatline_venue venue
     carrier->narrow_due_ns = DEADLINE_NEVER;
     carrier->look_due_ns = DEADLINE_NEVER;
     carrier->beats_due_ns = DEADLINE_NEVER;
+    carrier->held_due_ns = DEADLINE_NEVER;
     return (int)detector->carrier_count++;
 }
 

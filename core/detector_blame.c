@@ -127,6 +127,8 @@ void blame_retell_carrier(struct detector *detector, struct carrier *carrier, ui
         fault_retell(detector, &leg->faults[LEG_BEATS], at_ns);
         fault_retell(detector, &detector->streams[leg->stream].faults[STREAM_SILENT], at_ns);
     }
+    blame_look_at(
+        detector, carrier, at_ns + LOOK_NS); /* what is told by itself now may be undecided */
 }
 
 void blame_retell_stream(struct detector *detector, struct stream *stream, uint64_t at_ns)
@@ -328,8 +330,8 @@ static struct fault *leg_undecided(struct detector *detector, struct leg *leg, u
 {
     struct fault *silent = &detector->streams[leg->stream].faults[STREAM_SILENT];
     struct fault *fault = leg->faults[LEG_MUTE].id != 0 ? &leg->faults[LEG_MUTE] : silent;
-    const bool is_open = fault->id != 0 && fault->blame == FLATLINE_SCOPE_UNKNOWN &&
-                         !fault->explained && leg->side != SIDE_NONE;
+    const bool is_open =
+        fault->id != 0 && fault->blame == FLATLINE_SCOPE_UNKNOWN && !fault->explained;
     return is_open && (fault != silent || book_moves(detector, leg, at_ns)) ? fault : NULL;
 }
 
@@ -352,7 +354,7 @@ static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
         fault_repeat(detector, fault);
         return false;
     }
-    if (carrier->faults[CARRIER_CHANNEL].id == 0) {
+    if (carrier->faults[CARRIER_CHANNEL].id == 0 && leg->side != SIDE_NONE) {
         const uint8_t channel = detector->streams[leg->stream].traits.channel;
         const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
         if (cohort_fell_together(&cohort) &&
@@ -378,6 +380,7 @@ void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t a
     struct carrier *carrier = &detector->carriers[leg->connection];
     if (carrier->faults[CARRIER_CHANNEL].id != 0 || carrier_explains(carrier) ||
         leg->side == SIDE_NONE) {
+        blame_look_at(detector, carrier, at_ns + LOOK_NS); /* it may be undecided yet */
         return;
     }
     const uint8_t channel = detector->streams[leg->stream].traits.channel;

@@ -22,6 +22,7 @@ uint64_t lagging_apply(struct detector *detector, const struct arrival *a);
 void lag_restart(struct carrier *carrier);
 
 /* detector_held.c */
+void held_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 void held_watch(struct carrier *carrier, uint64_t recv_ns);
 void held_apply(struct detector *detector, const struct arrival *a, uint64_t late_ns);
 
@@ -263,7 +264,7 @@ void carrier_silence_restart(struct detector *detector, struct carrier *carrier,
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 
 /* detector_host.c */
-void host_heard(struct detector *detector, const struct carrier *carrier, uint64_t at_ns);
+void host_heard(struct detector *detector, uint64_t at_ns);
 void host_speaks(struct detector *detector, uint64_t at_ns);
 void host_restart(struct detector *detector, uint64_t from_ns);
 void host_pass(struct detector *detector, uint64_t now_ns);

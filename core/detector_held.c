@@ -17,6 +17,7 @@
 #define HELD_JITTER_NS   (100 * NS_PER_MS)
 #define HELD_SAMPLES     2U
 #define HELD_TOGETHER_NS NS_PER_S
+#define OWN_WAIT_NS      (125 * NS_PER_MS) /* what we left unread for so long is ours */
 
 enum { CONFIDENCE_ALONE = 75 };
 
@@ -38,9 +39,10 @@ void held_watch(struct carrier *carrier, uint64_t recv_ns)
 struct company {
     uint32_t in_time; /* of its venue */
     uint32_t held;
-    uint32_t unheard; /* they have not shown anything since */
+    uint32_t unheard; /* they have shown nothing since, or are draining still */
     uint32_t in_time_elsewhere;
     uint32_t held_elsewhere;
+    uint32_t unheard_elsewhere;
 };
 
 static bool held_together(const struct held *a, const struct held *b)
@@ -59,7 +61,9 @@ static struct company company_of(const struct detector *detector, const struct c
             continue;
         }
         const bool is_held = held_together(&own->held, &other->held);
-        const bool is_in_time = !is_held && other->lagging.last_ns > own->held.resumed_ns;
+        const bool is_draining = other->held.at_ns != 0 && other->held.samples > 0;
+        const bool is_in_time =
+            !is_held && !is_draining && other->lagging.last_ns > own->held.resumed_ns;
         if (other->venue == own->venue) {
             company.held += is_held;
             company.in_time += is_in_time;
@@ -67,6 +71,7 @@ static struct company company_of(const struct detector *detector, const struct c
         } else {
             company.held_elsewhere += is_held;
             company.in_time_elsewhere += is_in_time;
+            company.unheard_elsewhere += !is_held && !is_in_time;
         }
     }
     return company;
@@ -76,13 +81,14 @@ static void
 blame_fill(const struct detector *detector, const struct carrier *carrier, struct fault *fault)
 {
     const struct company company = company_of(detector, carrier);
+    const bool is_heard_elsewhere = company.in_time_elsewhere > 0;
     fault->confidence = CONFIDENCE_CONTRAST;
     if (company.in_time > 0) {
         fault->blame = FLATLINE_SCOPE_CONNECTION;
-    } else if (company.unheard > 0) {
+    } else if (company.unheard > 0 || (!is_heard_elsewhere && company.unheard_elsewhere > 0)) {
         fault->blame = FLATLINE_SCOPE_UNKNOWN;
         fault->confidence = CONFIDENCE_UNDECIDED;
-    } else if (company.held_elsewhere > 0 && company.in_time_elsewhere == 0) {
+    } else if (company.held_elsewhere > 0 && !is_heard_elsewhere) {
         fault->blame = FLATLINE_SCOPE_HOST;
     } else if (company.held > 0) {
         fault->blame = FLATLINE_SCOPE_VENUE;
@@ -98,6 +104,11 @@ static void held_found(struct detector *detector, const struct arrival *a)
 {
     struct carrier *carrier = a->carrier;
     struct held *held = &carrier->held;
+    const uint64_t own_wait_ns = own_wait_since(detector, carrier, held->from_ns).ns;
+    if (own_wait_ns >= OWN_WAIT_NS || carrier->faults[CARRIER_BACKLOG].id != 0) {
+        return; /* it waited in our own queue, and that is told already */
+    }
+    fault_clear(detector, &carrier->faults[CARRIER_HELD], a->recv_ns); /* of another hold */
     struct fault fault = carrier_fault(detector, carrier, FLATLINE_FAULT_BACKLOG, a->recv_ns);
     held->resumed_ns = held->at_ns;
     held->found_ns = a->recv_ns;
@@ -106,20 +117,28 @@ static void held_found(struct detector *detector, const struct arrival *a)
     (void)snprintf(fault.text, sizeof(fault.text), "nothing, then all at once");
     blame_fill(detector, carrier, &fault);
     fault_raise(detector, &carrier->faults[CARRIER_HELD], &fault);
+    carrier->held_due_ns = a->recv_ns + HELD_STANDS_NS;
+    carriers_due_lower(detector, carrier->held_due_ns);
 }
 
-static void held_standing(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+/* Others may have been heard by now. */
+static void
+held_decide(struct detector *detector, const struct carrier *carrier, struct fault *fault)
 {
-    struct fault *fault = &carrier->faults[CARRIER_HELD];
-    if (fault->blame == FLATLINE_SCOPE_UNKNOWN) {
+    if (fault->id != 0 && fault->blame == FLATLINE_SCOPE_UNKNOWN) {
         blame_fill(detector, carrier, fault);
         if (fault->blame != FLATLINE_SCOPE_UNKNOWN) {
             fault_repeat(detector, fault);
         }
     }
-    if (at_ns > carrier->held.found_ns + HELD_STANDS_NS) {
-        fault_clear(detector, fault, at_ns);
-    }
+}
+
+/* It has been told for a while, and is over; or its connection is. */
+void held_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
+{
+    carrier->held_due_ns = DEADLINE_NEVER;
+    held_decide(detector, carrier, &carrier->faults[CARRIER_HELD]);
+    fault_clear(detector, &carrier->faults[CARRIER_HELD], at_ns);
 }
 
 /* Behind such a silence samples come that were sent during its first half: they were held. They come in
@@ -138,8 +157,7 @@ static void held_sample(struct detector *detector, const struct arrival *a, uint
         held->samples++;
         return;
     }
-    if (!is_late && held->samples >= HELD_SAMPLES && since_ns <= HELD_DRAINED_NS &&
-        a->carrier->faults[CARRIER_HELD].id == 0) {
+    if (!is_late && held->samples >= HELD_SAMPLES && since_ns <= HELD_DRAINED_NS) {
         held_found(detector, a);
     }
     held->at_ns = 0;
@@ -150,6 +168,6 @@ void held_apply(struct detector *detector, const struct arrival *a, uint64_t lat
     if (UNLIKELY(a->carrier->held.at_ns != 0)) {
         held_sample(detector, a, late_ns);
     } else if (UNLIKELY(a->carrier->faults[CARRIER_HELD].id != 0)) {
-        held_standing(detector, a->carrier, a->recv_ns);
+        held_decide(detector, a->carrier, &a->carrier->faults[CARRIER_HELD]);
     }
 }

@@ -5,20 +5,26 @@
  * stand still, but never all at one time. Rules: docs/DETECTOR.md, "Blame".
  */
 #include "core/detector_calls.h"
+#include "core/detector_cohort.h"
 
 #include <stdio.h>
 
 #define HOST_LEAST_NS NS_PER_S /* as of a connection: no network is as regular as its batches */
 #define TOGETHER_NS   NS_PER_S /* what ends with the line ends within this, and three mean gaps */
 
+#define LOOK_NS (250 * NS_PER_MS) /* while not enough are silent beyond doubt */
+
 enum { CONFIDENCE_DEAF = 75 };
 
-/* While one of these stands on a connection, how its frames come says nothing of the line. */
+/* While one of these stands on any connection, what is left is not what is to be learned. */
 #define KINDS_SUSPECT                                                                              \
     (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED) |                      \
      KIND_BIT(FLATLINE_FAULT_WRONG_ROUTE) | KIND_BIT(FLATLINE_FAULT_LAGGING) |                     \
-     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_HALF_OPEN) |                          \
-     KIND_BIT(FLATLINE_FAULT_BACKLOG))
+     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_SILENT) |                             \
+     KIND_BIT(FLATLINE_FAULT_HALF_OPEN) | KIND_BIT(FLATLINE_FAULT_BACKLOG))
+
+/* Then nobody is called deaf either. */
+#define KINDS_GONE (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED))
 
 /* 0: nothing is provable yet. */
 static uint64_t host_limit_ns(const struct detector *detector)
@@ -30,8 +36,10 @@ static uint64_t host_limit_ns(const struct detector *detector)
 /* Our stall is over: the silence counts from here. */
 void host_restart(struct detector *detector, uint64_t from_ns)
 {
-    if (from_ns > detector->heard_ns) {
-        detector->heard_ns = from_ns;
+    const uint64_t limit_ns = detector->host_silence != NULL ? host_limit_ns(detector) : 0;
+    detector->heard_ns = from_ns > detector->heard_ns ? from_ns : detector->heard_ns;
+    if (limit_ns != 0 && detector->host_due_ns == DEADLINE_NEVER) {
+        detector->host_due_ns = from_ns + limit_ns;
     }
 }
 
@@ -76,64 +84,114 @@ void host_speaks(struct detector *detector, uint64_t at_ns)
     }
 }
 
+/* ---- who listens ------------------------------------------------------------------------------- */
+
+/* Those that carry data. */
+struct listeners {
+    uint32_t connections;
+    uint32_t venues; /* bits: one of its connections is silent beyond its own custom */
+    uint64_t newest_ns;
+    uint64_t drained_ns;
+    uint64_t suspect;  /* kinds that stand on any */
+    bool are_outheard; /* by an engine, so it is not the line */
+    bool stall_pending;
+};
+
+static uint64_t mean_gap_ns(const struct carrier *carrier)
+{
+    const struct silence *silence = carrier->silence;
+    return silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
+}
+
+/* Silent by then for many of its mean gaps, or for two beats of a timer it carries: a venue that is merely quiet is no
+ * witness of our deafness. */
+static bool
+is_overquiet(const struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
+{
+    const uint64_t mean_ns = mean_gap_ns(carrier);
+    if (mean_ns != 0 && carrier->last_data_ns + OVERQUIET_GAPS * mean_ns <= at_ns) {
+        return true;
+    }
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+         at = detector->legs[at].next_of_carrier) {
+        const struct leg *leg = &detector->legs[at];
+        const uint64_t period_ns = detector->streams[leg->stream].traits.period_ns;
+        if (period_ns != 0 && leg->started && leg->last_recv_ns + 2U * period_ns <= at_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct listeners listeners_of(const struct detector *detector, uint64_t at_ns)
+{
+    struct listeners listeners = {.drained_ns = UINT64_MAX};
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        const struct carrier *carrier = &detector->carriers[i];
+        listeners.suspect |= carrier->open & KINDS_SUSPECT;
+        if (carrier_is_member(detector, carrier)) {
+            const uint64_t drained_ns = carrier_drained_ns(carrier);
+            const bool is_silent = is_overquiet(detector, carrier, at_ns);
+            listeners.connections++;
+            listeners.venues |= is_silent ? 1U << carrier->venue : 0;
+            listeners.newest_ns = carrier->last_data_ns > listeners.newest_ns
+                                      ? carrier->last_data_ns
+                                      : listeners.newest_ns;
+            listeners.stall_pending |= carrier->stall_pending;
+            listeners.are_outheard |=
+                carrier_is_outheard(detector, carrier, detector->heard_ns, at_ns);
+            listeners.drained_ns =
+                drained_ns < listeners.drained_ns ? drained_ns : listeners.drained_ns;
+        }
+    }
+    return listeners;
+}
+
+/* None fell silent long before newest_ns: else what is left comes more rarely than all of them did. */
+static bool are_together(const struct detector *detector, uint64_t newest_ns)
+{
+    for (uint32_t i = 0; i < detector->carrier_count; i++) {
+        const struct carrier *carrier = &detector->carriers[i];
+        if (carrier_is_member(detector, carrier) &&
+            carrier->last_data_ns + TOGETHER_NS + 3U * mean_gap_ns(carrier) < newest_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- a frame --------------------------------------------------------------------------------- */
+
+/* Are the gaps now those of all connections together? Looked at once a batch. */
+static bool is_learnt_from(const struct detector *detector, uint64_t at_ns)
+{
+    const struct listeners listeners = listeners_of(detector, at_ns);
+    return listeners.suspect == 0 && are_together(detector, at_ns);
+}
+
 /* A frame came, over any connection. Its deadline is moved when it falls due: here every frame
  * passes. */
-void host_heard(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
+void host_heard(struct detector *detector, uint64_t at_ns)
 {
+    struct silence *silence = detector->host_silence;
     if (UNLIKELY(detector->host_silent.id != 0)) {
         host_speaks(detector, at_ns);
     }
-    if (detector->host_silence == NULL) {
+    if (silence == NULL) {
         return;
     }
-    const bool learns = (carrier->open & KINDS_SUSPECT) == 0;
-    silence_arrive(detector->host_silence, &detector->silence_terms, at_ns, learns);
     detector->heard_ns = at_ns > detector->heard_ns ? at_ns : detector->heard_ns;
+    if (LIKELY(at_ns < silence->batch_ns + SILENCE_BATCH_NS)) {
+        return;
+    }
+    silence_arrive(silence, &detector->silence_terms, at_ns, is_learnt_from(detector, at_ns));
     if (UNLIKELY(detector->host_due_ns == DEADLINE_NEVER)) {
         const uint64_t limit_ns = host_limit_ns(detector);
         detector->host_due_ns = limit_ns != 0 ? at_ns + limit_ns : DEADLINE_NEVER;
     }
 }
 
-/* Those that carry data. */
-struct listeners {
-    uint32_t connections;
-    uint32_t venues; /* bits */
-    uint64_t drained_ns;
-    bool are_whole;    /* none is down, or has fallen silent before the others */
-    bool are_outheard; /* by an engine, so it is not the line */
-    bool stall_pending;
-};
-
-/* Beside one that was silent before, the others' silence is not what was learned of all. */
-static bool fell_before(const struct detector *detector, const struct carrier *carrier)
-{
-    const struct silence *silence = carrier->silence;
-    const uint64_t mean_ns =
-        silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
-    return carrier->last_data_ns + TOGETHER_NS + 3U * mean_ns < detector->heard_ns;
-}
-
-static struct listeners listeners_of(const struct detector *detector, uint64_t at_ns)
-{
-    struct listeners listeners = {.drained_ns = UINT64_MAX, .are_whole = true};
-    for (uint32_t i = 0; i < detector->carrier_count; i++) {
-        const struct carrier *carrier = &detector->carriers[i];
-        if (carrier_is_member(detector, carrier)) {
-            const uint64_t drained_ns = carrier_drained_ns(carrier);
-            listeners.connections++;
-            listeners.venues |= 1U << carrier->venue;
-            listeners.stall_pending |= carrier->stall_pending;
-            listeners.are_whole &= !fell_before(detector, carrier);
-            listeners.are_outheard |=
-                carrier_is_outheard(detector, carrier, detector->heard_ns, at_ns);
-            listeners.drained_ns =
-                drained_ns < listeners.drained_ns ? drained_ns : listeners.drained_ns;
-        }
-        listeners.are_whole &= carrier->faults[CARRIER_DOWN].id == 0;
-    }
-    return listeners;
-}
+/* ---- silence ----------------------------------------------------------------------------------- */
 
 static void host_found(struct detector *detector, const struct listeners *listeners, uint64_t at_ns)
 {
@@ -166,18 +224,24 @@ void host_pass(struct detector *detector, uint64_t now_ns)
     if (detector->host_due_ns > now_ns) {
         return;
     }
-    const uint64_t due_ns = detector->heard_ns + host_limit_ns(detector);
-    if (due_ns > now_ns) {
-        detector->host_due_ns = due_ns;
+    const uint64_t limit_ns = host_limit_ns(detector);
+    const uint64_t due_ns = detector->heard_ns + limit_ns;
+    const uint64_t at_ns = due_ns > detector->host_due_ns ? due_ns : detector->host_due_ns;
+    if (limit_ns == 0 || at_ns > now_ns) {
+        detector->host_due_ns = limit_ns == 0 ? DEADLINE_NEVER : at_ns;
         return;
     }
-    const struct listeners listeners = listeners_of(detector, due_ns);
-    if (listeners.drained_ns < due_ns || listeners.stall_pending) {
+    const struct listeners listeners = listeners_of(detector, at_ns);
+    if (listeners.drained_ns < at_ns || listeners.stall_pending) {
         return;
     }
-    detector->host_due_ns = DEADLINE_NEVER; /* until the next frame */
-    if ((listeners.venues & (listeners.venues - 1U)) != 0 && listeners.are_whole &&
-        !listeners.are_outheard && detector->host_silent.id == 0) {
-        host_found(detector, &listeners, due_ns);
+    const bool are_many = (listeners.venues & (listeners.venues - 1U)) != 0;
+    const bool is_known = detector->host_silent.id != 0 || listeners.are_outheard ||
+                          (listeners.suspect & KINDS_GONE) != 0 ||
+                          !are_together(detector, listeners.newest_ns);
+    detector->host_due_ns =
+        is_known || are_many || listeners.connections < 2 ? DEADLINE_NEVER : at_ns + LOOK_NS;
+    if (are_many && !is_known) {
+        host_found(detector, &listeners, at_ns);
     }
 }

@@ -77,6 +77,7 @@ static void carrier_restart(struct detector *detector,
     debts_forgive(detector, carrier, at_ns);
     carrier_silence_restart(detector, carrier, 0);
     beats_forgive(detector, carrier, at_ns);
+    held_end(detector, carrier, at_ns);
     carrier->state = state;
     carrier->excess_ns = 0;
     memset(carrier->signs, 0, sizeof(carrier->signs));
@@ -367,6 +368,9 @@ void carrier_timeouts(struct detector *detector, struct carrier *carrier, uint64
     }
     if (carrier->stall_pending) {
         return;
+    }
+    if (carrier->held_due_ns <= limit_ns) {
+        held_end(detector, carrier, carrier->held_due_ns);
     }
     blame_timeout(detector, carrier, limit_ns);
     if (carrier->first_data_due_ns <= limit_ns) {

@@ -11,6 +11,7 @@
 
 enum { BY_TIMER = 4, BY_PINGS, BY_PONGS }; /* MUTE's `by`; the smaller ones are debt's */
 
+#define PAUSE_KEPT_NS (20 * NS_PER_S) /* two of the longest period */
 #define BREAK_NS                                                                                   \
     (500 * NS_PER_MS) /* silent for longer, a connection is no witness against another */
 
@@ -68,12 +69,23 @@ static void carrier_beats_end(struct detector *detector, struct carrier *carrier
     blame_carrier_speaks(detector, carrier, at_ns);
 }
 
+/* Behind a silence. A longer one that no period has passed over yet is kept before it. */
+static void pause_keep(struct carrier *carrier, uint64_t at_ns)
+{
+    const uint64_t from_ns = carrier->last_data_ns;
+    const bool is_longer = at_ns - from_ns >= carrier->pause_to_ns - carrier->pause_from_ns;
+    if (from_ns != 0 && (is_longer || at_ns > carrier->pause_to_ns + PAUSE_KEPT_NS)) {
+        carrier->pause_from_ns = from_ns;
+        carrier->pause_to_ns = at_ns;
+    }
+}
+
 /* Data came. */
 void beats_heard(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     struct fault *mute = &carrier->faults[CARRIER_BEATS];
     if (UNLIKELY(at_ns - carrier->last_data_ns > BREAK_NS)) {
-        carrier->broke_ns = carrier->last_data_ns;
+        pause_keep(carrier, at_ns);
         carrier->speaks_since_ns = at_ns;
     }
     /* told or not, it was evidence: a cohort it made up ends with it */
@@ -199,11 +211,10 @@ static uint64_t later_beat_ns(const struct carrier *carrier, const struct metron
 {
     const uint64_t margin_ns = metronome_margin_ns(metronome);
     const uint64_t later_ns = metronome_due_ns(metronome) - margin_ns;
-    const uint64_t broke_for_ns = carrier->speaks_since_ns - carrier->broke_ns;
-    const bool is_covered = carrier->broke_ns != 0 && carrier->broke_ns < later_ns &&
-                            later_ns < carrier->speaks_since_ns &&
-                            broke_for_ns > metronome->period_ns + margin_ns / 2;
-    return is_covered ? metronome_next_after_ns(metronome, carrier->speaks_since_ns) : later_ns;
+    const uint64_t pause_ns = carrier->pause_to_ns - carrier->pause_from_ns;
+    const bool is_covered = carrier->pause_from_ns < later_ns && later_ns < carrier->pause_to_ns &&
+                            pause_ns > metronome->period_ns + margin_ns / 2;
+    return is_covered ? metronome_next_after_ns(metronome, carrier->pause_to_ns) : later_ns;
 }
 
 /* Two of three are missing. If the connection has delivered since the later of them was due, the
@@ -336,6 +347,8 @@ void beats_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
     const bool was_mute =
         carrier->faults[CARRIER_BEATS].id != 0 || carrier->beats_missing.onset_ns != 0;
     carrier->beats_missing.onset_ns = 0;
+    carrier->pause_from_ns = 0;
+    carrier->pause_to_ns = 0;
     fault_clear(detector, &carrier->faults[CARRIER_BEATS], at_ns);
     if (was_mute) {
         blame_carrier_speaks(detector, carrier, at_ns);

@@ -192,6 +192,7 @@ struct carrier {
     uint64_t notice_due_ns;
     uint64_t look_due_ns;   /* when its undecided blame is looked at again */
     uint64_t narrow_due_ns; /* until when a channel's summary may explain what is still mute */
+    uint64_t held_due_ns;   /* until when CARRIER_HELD stands */
     uint64_t beats_due_ns;  /* when its pings, or pongs, will have been missed */
     uint32_t acks_expected;
     uint32_t acks;
@@ -204,7 +205,8 @@ struct carrier {
     uint8_t mute_channel;     /* stream_traits.channel of CARRIER_CHANNEL */
     bool stall_pending;       /* our stall is over, but no drained pass has been seen since */
     uint64_t speaks_since_ns; /* since then without a break, ... */
-    uint64_t broke_ns;        /* ... which began then */
+    uint64_t pause_from_ns;   /* its longest silence of late: from one frame ... */
+    uint64_t pause_to_ns;     /* ... to the next */
     uint64_t last_data_ns;    /* of a frame on any of its legs, in this life */
     uint32_t debts_waiting;   /* of its legs, for its next frame */
     uint64_t debts_from_ns;   /* no allowance counts from before: our last stall */

@@ -112,7 +112,8 @@ static uint32_t beats_pass(struct detector *detector, uint64_t now_ns, uint32_t 
 
 static uint64_t carrier_due_ns(const struct carrier *carrier)
 {
-    const uint64_t blame_ns = earlier_of(carrier->narrow_due_ns, carrier->look_due_ns);
+    const uint64_t blame_ns =
+        earlier_of(earlier_of(carrier->narrow_due_ns, carrier->look_due_ns), carrier->held_due_ns);
     return earlier_of(
         earlier_of(earlier_of(carrier->notice_due_ns, blame_ns), carrier->beats_due_ns),
         earlier_of(carrier->first_data_due_ns, carrier->acks_due_ns));

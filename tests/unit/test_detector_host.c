@@ -103,6 +103,8 @@ static void all_venues_silent_at_once_is_our_own_deafness_within_seconds(void **
     assert_int_equal(silent->blame, FLATLINE_SCOPE_HOST);
     assert_in_range(silent->onset_ns, ms(from_ms - 100), ms(from_ms));
     assert_in_range(silent->at_ns - silent->onset_ns, NS_PER_S, 10 * NS_PER_S);
+    assert_int_equal(silent->confidence, 75); /* by the gaps of all, before each could be proven */
+    assert_int_equal(silent->connection, EVENT_NO_CONNECTION);
     desk_run(60000, 0);
     assert_int_equal(others_standing(), 0); /* it explains all others */
     const uint32_t before = told(FINDING_FAULT, false);
@@ -221,6 +223,33 @@ static void one_venue_alone_is_never_us(void **state)
     rig_stop(&rig);
 }
 
+/* Of one venue little comes, and it goes on: neither is it taken for silent, nor what is left for all. */
+static void the_busy_venues_outages_are_its_own_and_teach_nothing(void **state)
+{
+    (void)state;
+    desk_start(2);
+    for (uint32_t minute = 0; minute < 1000; minute++) {
+        desk_run(4700, 3);
+        desk_run(300, ALL);
+    }
+    for (uint32_t again = 0; again < 20; again++) {
+        rig.count = 0;
+        for (uint32_t i = 0; i < 6; i++) {
+            desk_run(4700, 0);
+            desk_run(300, 4);
+        }
+        assert_int_equal(told(FINDING_FAULT, true), 0);
+        for (uint32_t i = 0; i < 20; i++) {
+            desk_run(4700, 3);
+            desk_run(300, ALL);
+        }
+    }
+    rig.count = 0;
+    desk_run(60000, 0);
+    assert_int_equal(told(FINDING_FAULT, true), 1);
+    rig_stop(&rig);
+}
+
 static void nobody_is_deaf_over_our_own_stall(void **state)
 {
     (void)state;
@@ -230,7 +259,7 @@ static void nobody_is_deaf_over_our_own_stall(void **state)
     now_ms += 5000;
     send(&rig, stall);
     rig_tick(&rig, ms(now_ms));
-    desk_run(4000, 0);
+    desk_run(900, 0);
     assert_int_equal(told(FINDING_FAULT, true), 0);
     desk_run(10000, 0); /* but the silence goes on */
     assert_int_equal(told(FINDING_FAULT, true), 1);
@@ -248,6 +277,7 @@ int main(void)
             an_engine_that_hears_more_tells_that_it_is_our_connection_and_no_venue_or_line),
         cmocka_unit_test(an_echo_that_stands_still_or_is_absurd_tells_nothing),
         cmocka_unit_test(one_venue_alone_is_never_us),
+        cmocka_unit_test(the_busy_venues_outages_are_its_own_and_teach_nothing),
         cmocka_unit_test(nobody_is_deaf_over_our_own_stall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
