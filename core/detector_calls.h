@@ -260,6 +260,7 @@ void carrier_silence_found(struct detector *detector, struct carrier *carrier, u
 void carrier_silence_end(struct detector *detector,
                          struct carrier *carrier,
                          const struct arrival *a);
+void carrier_silences_anew(struct detector *detector, const struct stream *stream);
 void carrier_silence_restart(struct detector *detector, struct carrier *carrier, uint64_t from_ns);
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 

@@ -278,6 +278,21 @@ void carrier_silence_restart(struct detector *detector, struct carrier *carrier,
     }
 }
 
+/* What its connections carry is another mix from here. */
+void carrier_silences_anew(struct detector *detector, const struct stream *stream)
+{
+    for (uint32_t at = stream->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_stream) {
+        struct carrier *carrier = &detector->carriers[detector->legs[at].connection];
+        if (carrier->silence != NULL) {
+            silence_anew(carrier->silence);
+            carrier_silence_arm(detector, carrier, 0);
+        }
+    }
+    if (detector->host_silence != NULL) {
+        silence_anew(detector->host_silence);
+    }
+}
+
 void carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
     const struct silence_terms *terms = &detector->silence_terms;

@@ -126,6 +126,11 @@ missing_start(const struct detector *detector, const struct carrier *carrier, ui
 
 void carrier_never_started(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
+    if (detector->maintenance[carrier->venue].id != 0) { /* the venue has said why */
+        carrier->first_data_due_ns = at_ns + detector->policy.first_data_ns;
+        carriers_due_lower(detector, carrier->first_data_due_ns);
+        return;
+    }
     struct fault missing = missing_start(detector, carrier, at_ns);
     carrier->first_data_due_ns = DEADLINE_NEVER;
     missing.scope = FLATLINE_SCOPE_CONNECTION;
@@ -163,16 +168,21 @@ void leg_never_started(struct detector *detector, struct leg *leg, uint64_t at_n
     if (leg->started || carrier->faults[CARRIER_START].id != 0) {
         return; /* the connection as a whole is accused: that explains its streams */
     }
+    const struct stream *stream = &detector->streams[leg->stream];
+    const uint64_t wait_ns = leg_wait_ns(detector, leg);
+    if (stream->halted || detector->maintenance[stream->traits.venue].id != 0) {
+        deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), at_ns + wait_ns);
+        return; /* the venue has said why */
+    }
     /* in its second half it is certainly subscribed */
-    const uint64_t half_ns = leg_wait_ns(detector, leg) / 2;
-    if (!must_start(&detector->streams[leg->stream]) &&
-        !was_witnessed(detector, leg, at_ns - half_ns, at_ns)) {
+    const uint64_t half_ns = wait_ns / 2;
+    if (!must_start(stream) && !was_witnessed(detector, leg, at_ns - half_ns, at_ns)) {
         deadlines_set(&detector->starts, (uint32_t)(leg - detector->legs), at_ns + half_ns);
         return;
     }
     struct fault missing = missing_start(detector, carrier, at_ns);
     if (missing.kind == FLATLINE_FAULT_NEVER_STARTED) {
-        missing.evidence[2] = leg_wait_ns(detector, leg);
+        missing.evidence[2] = wait_ns;
     }
     leg_accuse(detector, leg, &missing);
 }

@@ -158,6 +158,9 @@ void symbol_status_apply(struct detector *detector, const struct event *event, u
     }
     struct stream *stream = &detector->streams[event->stream];
     struct fault *fault = &stream->faults[STREAM_HALTED];
+    if (stream->halted != (event->note.code != 0)) {
+        carrier_silences_anew(detector, stream);
+    }
     stream->halted = event->note.code != 0;
     if (!stream->halted) {
         silence_excuse(detector, stream, at_ns);

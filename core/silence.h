@@ -70,6 +70,16 @@ static inline void silence_forget(struct silence *silence)
     silence->batch_ns = 0;
 }
 
+/** The market's mood is another from here: the short-term mean is learned anew, and until then nothing is provable. */
+static inline void silence_anew(struct silence *silence)
+{
+    silence->batch_ns = 0;
+    silence->mean_ns = 0;
+    silence->square = 0;
+    silence->limit_ns = 0;
+    silence->arrivals = 0;
+}
+
 /** One gap in how many is expected to be as long as the limit; 0 while there is none. */
 uint64_t silence_one_in(const struct silence *silence, const struct silence_terms *terms);
 

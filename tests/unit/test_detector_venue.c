@@ -237,6 +237,43 @@ static void a_halted_symbol_is_told_once_for_all_its_streams(void **state)
     rig_stop(&rig);
 }
 
+/* BOOK must begin, and does not. */
+static void
+what_does_not_begin_for_a_reason_that_the_venue_told_is_not_accused_before_it_is_over(void **state)
+{
+    (void)state;
+    for (uint32_t reason = 0; reason < 2; reason++) {
+        struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+        traits.pushes_on_subscribe = true;
+        rig_start_one(&rig, &traits);
+        rig_leg(&rig, rig_stream(&rig, &traits), 0);
+        up(&rig, 0, 1, 0, ms(0));
+        if (reason == 0) {
+            maintenance(true, FLATLINE_VENUE_BINANCE_USDM, ms(10));
+        } else {
+            halt(BOOK, true, true, ms(10));
+        }
+        for (uint64_t at_ms = 100; at_ms < 60000; at_ms += 500) {
+            send(&rig, with_id(bare(BBO, 0, ms(at_ms)), at_ms));
+            detector_watermark(rig.detector, 0, 1, ms(at_ms));
+            rig_tick(&rig, ms(at_ms));
+        }
+        assert_absent(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED));
+        if (reason == 0) {
+            maintenance(false, FLATLINE_VENUE_BINANCE_USDM, ms(60000));
+        } else {
+            halt(BOOK, false, true, ms(60000));
+        }
+        for (uint64_t at_ms = 60100; at_ms < 72000; at_ms += 500) {
+            send(&rig, with_id(bare(BBO, 0, ms(at_ms)), at_ms));
+            detector_watermark(rig.detector, 0, 1, ms(at_ms));
+            rig_tick(&rig, ms(at_ms));
+        }
+        assert_int_equal(rig_fault(&rig, FLATLINE_FAULT_NEVER_STARTED)->stream, BOOK);
+        rig_stop(&rig);
+    }
+}
+
 static void news_of_what_nobody_watches_says_nothing(void **state)
 {
     (void)state;
@@ -258,6 +295,8 @@ int main(void)
         cmocka_unit_test(a_maintenance_whose_end_was_missed_runs_out),
         cmocka_unit_test(a_maintenance_that_is_confirmed_does_not_run_out),
         cmocka_unit_test(a_halted_symbol_is_told_once_for_all_its_streams),
+        cmocka_unit_test(
+            what_does_not_begin_for_a_reason_that_the_venue_told_is_not_accused_before_it_is_over),
         cmocka_unit_test(news_of_what_nobody_watches_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
