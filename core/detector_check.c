@@ -84,6 +84,7 @@ void check_restart(struct detector *detector, uint32_t book, uint64_t at_ns)
 {
     for (uint32_t at = detector->books[book].first_side; at != SIDE_NONE;
          at = detector->sides[at].next_of_book) {
+        check_side_void(detector, &detector->sides[at]);
         for (uint32_t i = detector->sides[at].first_leg; i != LEG_NONE;
              i = detector->legs[i].next_of_side) {
             struct stream *stream = &detector->streams[detector->legs[i].stream];
@@ -96,6 +97,53 @@ void check_restart(struct detector *detector, uint32_t book, uint64_t at_ns)
         }
     }
 }
+
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+void check_side_void(struct detector *detector, struct side *side)
+{
+    best_row_restart(&side->bests);
+    for (uint32_t at = side->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_side) {
+        struct leg *leg = &detector->legs[at];
+        if (leg->is_checked) {
+            leg->best = (struct best){0};
+        }
+    }
+}
+
+/* Where it is not known what it agreed with, nothing is held against it, but its ids are tried. */
+bool check_owes(const struct detector *detector, const struct leg *leg, const struct best *level)
+{
+    return best_is_known(&leg->best)
+               ? !best_is_same(&leg->best, level)
+               : detector->streams[leg->stream].id_check.state == FLATLINE_DEBT_CHECKING;
+}
+
+const struct frontier_mark *check_owed(const struct detector *detector, struct leg *leg)
+{
+    const struct best_row *bests = &detector->sides[leg->side].bests;
+    uint32_t back = 0; /* so many are beyond */
+    while (back < bests->kept && best_row_back(bests, back)->mark.key > leg->sequence.newest) {
+        back++;
+    }
+    if (back < bests->kept) {
+        leg->best = best_row_back(bests, back)->best;
+    } else if (back == BESTS_KEPT) {
+        leg->best = (struct best){0}; /* it has been forgotten */
+    }
+    const struct frontier_mark *owed = NULL;
+    while (back > 0) {
+        const struct best_seen *seen = best_row_back(bests, --back);
+        if (!check_owes(detector, leg, &seen->best)) {
+            owed = NULL;
+        } else if (owed == NULL) {
+            owed = &seen->mark;
+        }
+    }
+    return owed;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static bool best_is_set(const struct best *best, const struct event_data *sets)
 {

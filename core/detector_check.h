@@ -24,6 +24,17 @@ void check_hears(struct detector *detector, struct leg *leg, const struct arriva
  *  is_news  nobody of its book has shown the id yet */
 void check_shows(struct detector *detector, const struct arrival *a, bool is_news);
 
+/** A leg that owes each id: does it owe this level, beyond its newest id? Not if it is what stood there:
+ *  the best has gone there and back, which leaves nothing to tell. */
+bool check_owes(const struct detector *detector, const struct leg *leg, const struct best *level);
+
+/** A leg that owes each id has come forward: the first level beyond, from which on none was what stands
+ *  at its newest id. NULL: it owes none. */
+const struct frontier_mark *check_owed(const struct detector *detector, struct leg *leg);
+
+/** Frames may have been lost: the levels of this side are not known any more. */
+void check_side_void(struct detector *detector, struct side *side);
+
 /** What it owes is overdue. Is it to be accused? If not, it owes it no more. */
 bool check_tells(struct detector *detector, struct leg *leg, uint64_t at_ns);
 

@@ -243,12 +243,41 @@ static void debt_progress(struct detector *detector,
 
 /* ---- a frame: what it shows, and to whom ----------------------------------------------------- */
 
+/* The best has shown a level. Those under check owe it where it is another than stands at their newest
+ * id: once it is back, there is nothing to tell. But what is overdue then had stood long enough. */
+static void level_heard(struct detector *detector, struct leg *leg, const struct arrival *a)
+{
+    const uint64_t key = a->leg->sequence.newest;
+    if (leg->first_ns == 0) {
+        return;
+    }
+    if (key <= leg->sequence.newest) {
+        leg->best = a->leg->best;
+    } else if (check_owes(detector, leg, &a->leg->best)) {
+        debt_open(detector, leg, DEBT_BOOK, key, a->recv_ns);
+    } else if (!leg->debts[DEBT_BOOK].overdue) {
+        debt_end(detector, leg, DEBT_BOOK, a->recv_ns);
+    }
+}
+
+static bool shows_level(const struct arrival *a)
+{
+    return UNLIKELY(a->leg->is_checked) && a->stream->traits.owes == OWES_BEST;
+}
+
 /* Another leg of its book has shown this frame. */
-static void leg_hears(struct detector *detector, struct leg *leg, const struct arrival *a)
+static void
+leg_hears(struct detector *detector, struct leg *leg, const struct arrival *a, bool is_level)
 {
     const uint64_t key = a->leg->sequence.newest;
     if (UNLIKELY(leg->is_checked)) {
         check_hears(detector, leg, a);
+        if (leg->owes == OWES_ID) {
+            if (is_level) {
+                level_heard(detector, leg, a);
+            }
+            return;
+        }
     }
     if (leg->debts[DEBT_BOOK].since_ns != 0 || leg->first_ns == 0 || key <= leg->sequence.newest) {
         return;
@@ -269,8 +298,14 @@ static void sides_hear(struct detector *detector, const struct arrival *a)
         struct side *side = &detector->sides[at];
         struct leg *leg = &detector->legs[side->first_leg];
         if (at != a->leg->side && is_alone(side) && leg->stream != a->event->stream) {
-            (void)frontier_show(&side->frontier, a->leg->sequence.newest, a->recv_ns);
-            leg_hears(detector, leg, a);
+            const uint64_t key = a->leg->sequence.newest;
+            (void)frontier_show(&side->frontier, key, a->recv_ns);
+            if (UNLIKELY(leg->is_checked && a->verdict == SEQUENCE_BROKEN)) {
+                check_side_void(detector, side);
+            }
+            const bool is_level =
+                shows_level(a) && best_row_show(&side->bests, key, &a->leg->best, a->recv_ns);
+            leg_hears(detector, leg, a, is_level);
         }
     }
 }
@@ -282,6 +317,9 @@ static void book_show(struct detector *detector, const struct arrival *a)
     const uint64_t key = own->sequence.newest;
     const bool is_news = frontier_show(&side->frontier, key, a->recv_ns);
     if (UNLIKELY(own->is_checked)) {
+        if (a->verdict == SEQUENCE_BROKEN) {
+            best_row_restart(&side->bests);
+        }
         check_shows(detector, a, is_news);
     }
     if (a->stream->traits.owes == OWES_BEST) {
@@ -289,15 +327,22 @@ static void book_show(struct detector *detector, const struct arrival *a)
         own->best = (struct best){data->bid_e8, data->ask_e8, data->bid_size, data->ask_size};
         debt_end(detector, own, DEBT_BOOK, a->recv_ns);
     } else {
-        debt_progress(detector, own, DEBT_BOOK, frontier_beyond(&side->frontier, key), a->recv_ns);
+        debt_progress(detector,
+                      own,
+                      DEBT_BOOK,
+                      UNLIKELY(own->is_checked) ? check_owed(detector, own)
+                                                : frontier_beyond(&side->frontier, key),
+                      a->recv_ns);
     }
+    const bool is_level =
+        shows_level(a) && best_row_show(&side->bests, key, &own->best, a->recv_ns);
     for (uint32_t at = side->first_leg; at != LEG_NONE; at = detector->legs[at].next_of_side) {
         struct leg *leg = &detector->legs[at];
         if (UNLIKELY(a->verdict == SEQUENCE_BROKEN)) {
             leg->best = (struct best){0}; /* this connection has lost frames: maybe its, too */
         }
         if (leg != own) {
-            leg_hears(detector, leg, a);
+            leg_hears(detector, leg, a, is_level);
         }
     }
     if (detector->books[side->book].first_side != own->side || side->next_of_book != SIDE_NONE) {
@@ -388,6 +433,9 @@ static void carrier_speaks(struct detector *detector, struct carrier *carrier, u
         debt_end(detector, leg, DEBT_BOOK, at_ns);
         debt_end(detector, leg, DEBT_TWIN, at_ns);
         leg->best = (struct best){0};
+        if (leg->side != SIDE_NONE) {
+            best_row_restart(&detector->sides[leg->side].bests);
+        }
     }
     blame_carrier_speaks(detector, carrier, at_ns);
 }
@@ -465,6 +513,7 @@ void debts_forgive(struct detector *detector, struct carrier *carrier, uint64_t 
         check_revive(detector, stream);
         if (leg->side != SIDE_NONE) {
             frontier_restart(&detector->sides[leg->side].frontier);
+            best_row_restart(&detector->sides[leg->side].bests);
         }
         if (stream->twin != TWIN_NONE && !leg_has_twin(detector, leg)) {
             frontier_restart(&detector->twins[stream->twin]);

@@ -12,6 +12,7 @@
 #define FLATLINE_CORE_DETECTOR_DEBT_H
 
 #include "core/base.h"
+#include "core/best_row.h"
 #include "core/event.h"
 #include "core/frontier.h"
 #include "core/lag_window.h"
@@ -43,14 +44,6 @@ struct debt {
     bool overdue;
 };
 
-/* The best level as a leg has shown it; sizes are marks. */
-struct best {
-    int64_t bid_e8;
-    int64_t ask_e8;
-    uint32_t bid_size;
-    uint32_t ask_size;
-};
-
 /* Increments tell what stands at the levels they set, as of their id: better than the best shown
  * before that id, or another size there, and the best has changed since. */
 static inline bool best_has_changed(const struct best *best, const struct event_data *sets)
@@ -75,6 +68,7 @@ struct side {
     uint32_t first_leg;
     uint32_t leg_count;
     struct frontier frontier;
+    struct best_row bests; /* where ids are checked */
 };
 
 #endif

@@ -140,7 +140,9 @@ struct leg {
     /* it was found silent: an answer until then is a late one; 0 = it was not */
     uint64_t answers_until_ns;
     uint32_t next_of_side;
-    struct best best; /* as it last showed it, where it owes every change of it */
+    /* as it last showed it, where it owes every change of it; as it stood at the newest id, where it owes
+     * each and is checked. Sizes 0: not known */
+    struct best best;
     struct debt debts[DEBTS];
     struct own_waits own_waits; /* of this life */
     uint64_t open;              /* kinds open on this leg */

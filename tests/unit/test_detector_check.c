@@ -43,7 +43,8 @@ struct market {
     uint64_t due_ms; /* the batch, with what was so when it was cut: */
     uint64_t cut_id;
     uint32_t cut_size;
-    uint32_t size; /* of the best bid */
+    uint32_t even_size; /* at the last batch */
+    uint32_t size;      /* of the best bid */
     uint32_t other_faults;
     bool has_no_ids; /* frames as OKX sent them before seqId */
 };
@@ -123,6 +124,7 @@ static void books_cut(void)
     market.cut_id = market.id;
     market.cut_size = market.sets_best ? market.size : 0;
     market.sets_best = market.is_due = false;
+    market.even_size = market.size;
 }
 
 static void books_tell(void)
@@ -156,6 +158,15 @@ static void others_forget(void)
         }
     }
     market.rig.count = kept;
+}
+
+/* The best takes another size. Within a batch there and back is nothing for books to tell. */
+static void best_move(uint32_t size)
+{
+    market.id += 3;
+    market.size = size;
+    market.is_due = market.sets_best = size != market.even_size;
+    best_cut();
 }
 
 /* What happens in one millisecond. */
@@ -612,6 +623,93 @@ static void then_a_short_silence_that_loses_frames_or_a_long_one_leaves_it_on(vo
     }
 }
 
+/* ---- there and back -------------------------------------------------------------------------- */
+
+static void quiet_market_open(void)
+{
+    market_open(70, 30);
+    market_play(MINUTE_MS);
+    market.every_ms = market.deep_ms = 0;
+    market_play(1000);
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+}
+
+static void a_best_that_goes_there_and_back_within_a_batch_accuses_nobody(void **state)
+{
+    (void)state;
+    quiet_market_open();
+    while (market.now_ms % BATCH_MS != 10) {
+        market_step();
+    }
+    for (uint32_t i = 0; i < 20; i++) {
+        const uint32_t size = market.size;
+        best_move(size + 1);
+        market_play(20);
+        best_move(size);
+        market_play(20);
+        best_move(size + 2);
+        market_play(20);
+        best_move(size);
+        market_play(i == 10 ? 70000 : 2940);
+    }
+    assert_absent(mute());
+    assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+    market_close();
+}
+
+/* It counts from when it left for good: but from then on. */
+static void a_best_that_stays_away_is_owed_from_when_it_left_last(void **state)
+{
+    (void)state;
+    quiet_market_open();
+    (void)fall_silent(&market.books);
+    const uint32_t size = market.size;
+    best_move(size + 1);
+    market_play(100);
+    best_move(size);
+    market_play(40);
+    best_move(size + 1);
+    const uint64_t left_ms = market.now_ms;
+    market_play(60);
+    best_move(size + 2);
+    market_play(ALLOWED_MS - 60 - 1);
+    assert_absent(mute());
+    market_play(10);
+    assert_found(mute());
+    assert_int_equal(mute()->onset_ns, ms(left_ms));
+    best_move(size); /* too late: the batch that told it is missing all the same */
+    market_play(1000);
+    assert_absent(rig_clear(&market.rig, FLATLINE_FAULT_MUTE));
+    market_close();
+}
+
+/* Whatever the best does, and wherever batches cut it, books that tell all of it are not mute; and then,
+ * when they do not, they are. */
+static void a_best_that_flickers_in_a_quiet_book_accuses_nobody_who_tells_it(void **state)
+{
+    (void)state;
+    for (uint32_t trial = 0; trial < 8; trial++) {
+        quiet_market_open();
+        market.random = trial + 1;
+        market.books.late_ms = trial % 2 * 30;
+        for (uint32_t i = 0; i < 2000; i++) {
+            best_move(1000 + (uint32_t)(random_next(&market.random) % 3));
+            const bool pauses = random_next(&market.random) % 20 == 0;
+            market_play(1 + random_next(&market.random) % (pauses ? 2000 : 60));
+        }
+        assert_absent(mute());
+        assert_int_equal(debt_of(BOOKS), FLATLINE_DEBT_ON);
+        assert_int_equal(debt_of(BBO), FLATLINE_DEBT_ON);
+        market_play(200);
+        (void)fall_silent(&market.books);
+        best_move(1);
+        market_play(ALLOWED_MS + 10);
+        assert_found(mute());
+        assert_int_equal(mute()->stream, BOOKS);
+        market_close();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -636,6 +734,9 @@ int main(void)
         cmocka_unit_test(a_best_whose_ids_go_back_is_withdrawn_and_not_mute),
         cmocka_unit_test(then_an_answer_that_comes_late_withdraws_it_with_what_it_has_accused),
         cmocka_unit_test(then_a_short_silence_that_loses_frames_or_a_long_one_leaves_it_on),
+        cmocka_unit_test(a_best_that_goes_there_and_back_within_a_batch_accuses_nobody),
+        cmocka_unit_test(a_best_that_stays_away_is_owed_from_when_it_left_last),
+        cmocka_unit_test(a_best_that_flickers_in_a_quiet_book_accuses_nobody_who_tells_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
