@@ -201,10 +201,12 @@ static bool is_behind(const struct detector *detector, const struct arrival *a)
 }
 
 /* It was found silent, and speaks. Did it only answer late? Not if something was lost meanwhile, which
- * shows as a hole in the chain or, where there is no chain, as news: what it owed never comes. */
+ * shows as a hole in the chain or, where there is no chain, as news: what it owed never comes. Nor if its
+ * connection has held it since before the deadline. */
 static bool is_late_answer(const struct arrival *a, bool is_news)
 {
-    return a->recv_ns < a->leg->answers_until_ns &&
+    const uint64_t until_ns = a->leg->answers_until_ns;
+    return a->recv_ns < until_ns && a->recv_ns + SLOW_NS > until_ns + a->carrier->excess_ns &&
            (a->stream->traits.chain == CHAIN_NONE ? !is_news : a->verdict == SEQUENCE_NEXT);
 }
 
