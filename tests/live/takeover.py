@@ -337,8 +337,8 @@ def killed_at_any_moment_one_of_the_two_goes_on(lab):
         start = time.monotonic()
         successor = lab.successor(config, f"flatlined-{number}")
         victim = successor if trial % 2 == 0 else daemon
-        # most of the trials at the end of the warm-up, where the steps are
-        lab.wait_says(daemon, "warms up")
+        # most of the trials at the end of the warm-up, where the steps are; "warms up" alone may be of an earlier trial
+        lab.wait_says(daemon, f"process {successor.child.pid} warms up")
         time.sleep(max(0.0, random.uniform(0.1, 0.6) - (time.monotonic() - start)))
         victim.signal(signal.SIGKILL)
         victim.child.wait(10)
