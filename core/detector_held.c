@@ -165,9 +165,9 @@ static void held_sample(struct detector *detector, const struct arrival *a, uint
 
 void held_apply(struct detector *detector, const struct arrival *a, uint64_t late_ns)
 {
-    if (UNLIKELY(a->carrier->held.at_ns != 0)) {
+    if (a->carrier->held.at_ns != 0) {
         held_sample(detector, a, late_ns);
-    } else if (UNLIKELY(a->carrier->faults[CARRIER_HELD].id != 0)) {
+    } else {
         held_decide(detector, a->carrier, &a->carrier->faults[CARRIER_HELD]);
     }
 }

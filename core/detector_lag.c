@@ -217,7 +217,9 @@ uint64_t lagging_apply(struct detector *detector, const struct arrival *a)
         &a->carrier->lag_split, a->recv_ns, a->excess_ns, leg, a->carrier->leg_count == 1);
     stream_lag_judge(detector, a, parts.stream_ns);
     connection_lag_judge(detector, a, parts.connection_ns);
-    held_apply(detector, a, parts.connection_ns);
+    if (UNLIKELY(a->carrier->held.at_ns != 0 || a->carrier->held_due_ns != DEADLINE_NEVER)) {
+        held_apply(detector, a, parts.connection_ns);
+    }
     return parts.connection_ns;
 }
 
