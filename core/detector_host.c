@@ -174,14 +174,14 @@ static bool is_learnt_from(const struct detector *detector, uint64_t at_ns)
 void host_heard(struct detector *detector, uint64_t at_ns)
 {
     struct silence *silence = detector->host_silence;
+    detector->heard_ns = at_ns > detector->heard_ns ? at_ns : detector->heard_ns;
+    if (silence != NULL && LIKELY(at_ns < silence->batch_ns + SILENCE_BATCH_NS)) {
+        return; /* nobody is deaf within a batch */
+    }
     if (UNLIKELY(detector->host_silent.id != 0)) {
         host_speaks(detector, at_ns);
     }
     if (silence == NULL) {
-        return;
-    }
-    detector->heard_ns = at_ns > detector->heard_ns ? at_ns : detector->heard_ns;
-    if (LIKELY(at_ns < silence->batch_ns + SILENCE_BATCH_NS)) {
         return;
     }
     silence_arrive(silence, &detector->silence_terms, at_ns, is_learnt_from(detector, at_ns));
