@@ -167,15 +167,6 @@ static uint64_t leg_silent_since_ns(const struct detector *detector, const struc
     return leg_is_overdue(leg) ? leg_owes_since_ns(leg) : leg->last_recv_ns + mean_ns;
 }
 
-/* Is it silent for many times its mean gap? That proves nothing by itself, but beside others which
- * are proven silent it is one of them. */
-static bool leg_is_overquiet(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
-{
-    const struct silence *silence = detector->streams[leg->stream].silence;
-    return silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS &&
-           leg->last_recv_ns + OVERQUIET_GAPS * silence->mean_ns < at_ns;
-}
-
 /* Legs that have begun. One that delivers beyond the others' onset has not fallen silent with
  * them; one that was quiet before may have. */
 static struct cohort channel_cohort(const struct detector *detector,
@@ -205,20 +196,20 @@ static struct cohort channel_cohort(const struct detector *detector,
     return cohort;
 }
 
-/* Has its connection brought anything of another channel since, in the second half of the silence? If not, it may
- * be all of the connection. */
+/* Has its connection brought anything of another channel since, in the second half of the silence? If
+ * not, it may be all of the connection. */
 static bool others_are_heard(const struct detector *detector,
                              const struct carrier *carrier,
                              uint8_t channel,
                              uint64_t since_ns,
                              uint64_t at_ns)
 {
-    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    const uint64_t half_ns = silence_half_ns(since_ns, at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
         const struct leg *leg = &detector->legs[at];
         if (detector->streams[leg->stream].traits.channel != channel &&
-            leg->last_recv_ns > since_ns + half_ns) {
+            leg->last_recv_ns > half_ns) {
             return true;
         }
     }
@@ -262,6 +253,25 @@ static void channel_silent(struct detector *detector,
     blame_retell_carrier(detector, carrier, at_ns);
 }
 
+/* Is it all of its channel, which a silence of this leg shows? Then that is told. */
+static bool channel_look(struct detector *detector,
+                         struct carrier *carrier,
+                         const struct leg *leg,
+                         uint64_t at_ns)
+{
+    if (carrier->faults[CARRIER_CHANNEL].id != 0 || leg->side == SIDE_NONE) {
+        return false;
+    }
+    const uint8_t channel = detector->streams[leg->stream].traits.channel;
+    const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
+    const bool is_channel = cohort_fell_together(&cohort) &&
+                            others_are_heard(detector, carrier, channel, cohort.last_ns, at_ns);
+    if (is_channel) {
+        channel_silent(detector, carrier, leg, &cohort, at_ns);
+    }
+    return is_channel;
+}
+
 /* A stream alone, or its channel? Where another stream of the channel was heard since, or there is none,
  * it is the stream. */
 static bool
@@ -287,7 +297,8 @@ leg_is_contrasted_at(const struct detector *detector, const struct leg *leg, uin
 }
 
 /* From when on others that are heard tell a mute leg from its channel: when a frame of its own would have
- * come by the channel's speed; where its twin accuses it alone, as soon as its connection delivers. */
+ * come by the channel's speed; where its twin accuses it alone, once its connection has delivered when it
+ * was overdue. */
 static bool
 mute_is_contrasted(const struct detector *detector, const struct leg *leg, const struct fault *mute)
 {
@@ -295,7 +306,7 @@ mute_is_contrasted(const struct detector *detector, const struct leg *leg, const
     const uint64_t margin_ns = allowed_ns < MARGIN_NS ? allowed_ns : MARGIN_NS;
     switch ((enum debt_witness)mute->evidence[5]) {
     case BY_TWIN:
-        return detector->carriers[leg->connection].last_data_ns > mute->onset_ns;
+        return detector->carriers[leg->connection].last_data_ns > mute->onset_ns + allowed_ns;
     case BY_CHANNEL:
         return leg_is_contrasted_at(detector, leg, mute->onset_ns + allowed_ns - margin_ns);
     case BY_BEST:
@@ -309,15 +320,14 @@ mute_is_contrasted(const struct detector *detector, const struct leg *leg, const
  * the book moves, and a frame is to be expected. */
 static bool book_moves(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
 {
-    const uint64_t since_ns = leg->last_recv_ns;
-    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
-    if (detector->streams[leg->stream].engine_heard_ns > since_ns + half_ns) {
+    const uint64_t half_ns = silence_half_ns(leg->last_recv_ns, at_ns);
+    if (detector->streams[leg->stream].engine_heard_ns > half_ns) {
         return true; /* by an engine */
     }
     uint32_t at = leg->side != SIDE_NONE ? detector->sides[leg->side].first_leg : LEG_NONE;
     for (; at != LEG_NONE; at = detector->legs[at].next_of_side) {
         const struct leg *other = &detector->legs[at];
-        if (other != leg && other->last_recv_ns > since_ns + half_ns) {
+        if (other != leg && other->last_recv_ns > half_ns) {
             return true;
         }
     }
@@ -354,16 +364,7 @@ static bool leg_look(struct detector *detector, struct leg *leg, uint64_t at_ns)
         fault_repeat(detector, fault);
         return false;
     }
-    if (carrier->faults[CARRIER_CHANNEL].id == 0 && leg->side != SIDE_NONE) {
-        const uint8_t channel = detector->streams[leg->stream].traits.channel;
-        const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
-        if (cohort_fell_together(&cohort) &&
-            others_are_heard(detector, carrier, channel, cohort.last_ns, at_ns)) {
-            channel_silent(detector, carrier, leg, &cohort, at_ns);
-            return false;
-        }
-    }
-    return true;
+    return !channel_look(detector, carrier, leg, at_ns);
 }
 
 /* Before it is told: whom its silence accuses. */
@@ -378,18 +379,8 @@ void blame_of_leg(const struct detector *detector, const struct leg *leg, struct
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns)
 {
     struct carrier *carrier = &detector->carriers[leg->connection];
-    if (carrier->faults[CARRIER_CHANNEL].id != 0 || carrier_explains(carrier) ||
-        leg->side == SIDE_NONE) {
+    if (carrier_explains(carrier) || !channel_look(detector, carrier, leg, at_ns)) {
         blame_look_at(detector, carrier, at_ns + LOOK_NS); /* it may be undecided yet */
-        return;
-    }
-    const uint8_t channel = detector->streams[leg->stream].traits.channel;
-    const struct cohort cohort = channel_cohort(detector, carrier, channel, at_ns);
-    if (cohort_fell_together(&cohort) &&
-        others_are_heard(detector, carrier, channel, cohort.last_ns, at_ns)) {
-        channel_silent(detector, carrier, leg, &cohort, at_ns);
-    } else {
-        blame_look_at(detector, carrier, at_ns + LOOK_NS);
     }
 }
 

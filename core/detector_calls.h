@@ -23,7 +23,17 @@ void lag_restart(struct carrier *carrier);
 
 /* detector_held.c */
 void held_end(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
-void held_watch(struct carrier *carrier, uint64_t recv_ns);
+#define HELD_LEAST_NS (500 * NS_PER_MS) /* a silence that may be data held back */
+void held_begin(struct carrier *carrier, uint64_t recv_ns);
+
+/* A frame: behind a silence of its connection? */
+static inline void held_watch(struct carrier *carrier, uint64_t recv_ns)
+{
+    if (UNLIKELY(recv_ns > carrier->last_data_ns + HELD_LEAST_NS)) {
+        held_begin(carrier, recv_ns);
+    }
+}
+
 void held_apply(struct detector *detector, const struct arrival *a, uint64_t late_ns);
 
 /* detector_lease.c */
@@ -181,6 +191,7 @@ void blame_of_leg(const struct detector *detector, const struct leg *leg, struct
 bool blame_explains(const struct detector *detector, const struct fault *what);
 void blame_retell_stream(struct detector *detector, struct stream *stream, uint64_t at_ns);
 void blame_retell_venue(struct detector *detector, enum flatline_venue venue, uint64_t at_ns);
+void blame_retell_all(struct detector *detector, uint64_t at_ns);
 void blame_leg_mute(struct detector *detector, const struct leg *leg, uint64_t at_ns);
 void blame_stream_speaks(struct detector *detector, const struct stream *stream, uint64_t at_ns);
 void blame_leg_speaks(struct detector *detector, const struct leg *leg, uint64_t at_ns);
@@ -239,6 +250,13 @@ struct own_wait {
 };
 struct own_wait
 own_wait_since(const struct detector *detector, const struct carrier *carrier, uint64_t since_ns);
+
+/* What we left unread for a quarter of the limit of lag is our own doing. */
+static inline bool own_wait_blames_us(const struct detector *detector, const struct own_wait *wait)
+{
+    return wait->ns >= detector->policy.lagging_excess_ns / 4U;
+}
+
 void socket_ended(struct detector *detector, struct carrier *carrier, uint64_t at_ns);
 
 /* detector_silence.c */
@@ -251,6 +269,22 @@ void silence_end(struct detector *detector, struct stream *stream, uint64_t at_n
 void silence_restart(struct detector *detector, struct stream *stream, uint64_t from_ns);
 void silences_forget(struct detector *detector);
 uint32_t silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
+/* What proves it, as numbers: evidence of SILENT. silence NULL: its limit is fixed. */
+void silence_tell(const struct detector *detector,
+                  const struct silence *silence,
+                  uint64_t silence_ns,
+                  uint64_t limit_ns,
+                  uint64_t evidence[FLATLINE_EVIDENCE_WORDS]);
+/* Many streams together may come as regularly as their batches; no network is as regular. */
+#define TOGETHER_LEAST_NS NS_PER_S
+
+/* The limit of such; 0: nothing is provable yet. */
+static inline uint64_t silence_limit_together_ns(const struct silence *silence)
+{
+    const uint64_t learned_ns = silence->limit_ns;
+    return learned_ns != 0 && learned_ns < TOGETHER_LEAST_NS ? TOGETHER_LEAST_NS : learned_ns;
+}
+
 /* The same of all streams of a connection together. */
 void carrier_silence_add(struct detector *detector, struct carrier *carrier);
 void carrier_silence_settle(struct detector *detector, struct carrier *carrier, uint64_t until_ns);
@@ -265,7 +299,16 @@ void carrier_silence_restart(struct detector *detector, struct carrier *carrier,
 uint32_t carrier_silences_pass(struct detector *detector, uint64_t now_ns, uint32_t most);
 
 /* detector_host.c */
+/* Where host_silence is learned. */
 void host_heard(struct detector *detector, uint64_t at_ns);
+
+static inline void all_heard(struct detector *detector, uint64_t at_ns)
+{
+    if (detector->host_silence != NULL) {
+        host_heard(detector, at_ns);
+    }
+}
+
 void host_speaks(struct detector *detector, uint64_t at_ns);
 void host_restart(struct detector *detector, uint64_t from_ns);
 void host_pass(struct detector *detector, uint64_t now_ns);

@@ -60,30 +60,23 @@ static const struct fault *carrier_silence(const struct carrier *carrier)
     return carrier->beats_missing.onset_ns != 0 ? &carrier->beats_missing : NULL;
 }
 
-static uint64_t mean_gap_ns(const struct carrier *carrier)
-{
-    const struct silence *silence = carrier->silence;
-    return silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
-}
-
 /* Heard in the second half of a silence that began at since_ns. */
 static bool speaks(const struct carrier *carrier, uint64_t since_ns, uint64_t at_ns)
 {
-    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
-    return carrier->last_data_ns > since_ns + half_ns;
+    return carrier->last_data_ns > silence_half_ns(since_ns, at_ns);
 }
 
-/* Has an engine told, in the second half of the silence, of what this connection did not bring? Then the venue
- * lives, and so does the line. */
+/* Has an engine told, in the second half of the silence, of what this connection did not bring? Then
+ * the venue lives, and so does the line. */
 bool carrier_is_outheard(const struct detector *detector,
                          const struct carrier *carrier,
                          uint64_t since_ns,
                          uint64_t at_ns)
 {
-    const uint64_t half_ns = at_ns > since_ns ? (at_ns - since_ns) / 2 : 0;
+    const uint64_t half_ns = silence_half_ns(since_ns, at_ns);
     for (uint32_t at = carrier->first_leg; at != LEG_NONE;
          at = detector->legs[at].next_of_carrier) {
-        if (detector->streams[detector->legs[at].stream].engine_heard_ns > since_ns + half_ns) {
+        if (detector->streams[detector->legs[at].stream].engine_heard_ns > half_ns) {
             return true;
         }
     }
@@ -112,7 +105,7 @@ static struct cohort silent_of(const struct detector *detector, const struct cir
         if (is_within(circle, carrier) && carrier_is_member(detector, carrier)) {
             cohort.members++;
             if (carrier_silence(carrier) != NULL) {
-                const uint64_t slack_ns = 3U * mean_gap_ns(carrier);
+                const uint64_t slack_ns = 3U * mean_gap_ns(carrier->silence);
                 cohort_silent(&cohort, carrier->last_data_ns);
                 cohort.slack_ns = slack_ns > cohort.slack_ns ? slack_ns : cohort.slack_ns;
             }
@@ -127,7 +120,7 @@ cohort_of(const struct detector *detector, const struct circle *circle, uint64_t
     struct cohort cohort = silent_of(detector, circle);
     for (uint32_t i = 0; i < detector->carrier_count && cohort.silent > 0; i++) {
         const struct carrier *carrier = &detector->carriers[i];
-        const uint64_t mean_ns = mean_gap_ns(carrier);
+        const uint64_t mean_ns = mean_gap_ns(carrier->silence);
         if (!is_within(circle, carrier) || !carrier_is_member(detector, carrier)) {
             continue;
         }
@@ -180,7 +173,8 @@ static uint32_t members_of(const struct detector *detector, const struct circle 
     return silent_of(detector, circle).members;
 }
 
-/* Was another connection of its venue heard since this one fell silent, or has an engine heard what it did not bring? */
+/* Was another connection of its venue heard since this one fell silent, or has an engine heard what it
+ * did not bring? */
 static bool
 is_contrasted(const struct detector *detector, const struct carrier *own, uint64_t at_ns)
 {
@@ -265,15 +259,19 @@ void blame_retell_venue(struct detector *detector, enum flatline_venue venue, ui
     }
 }
 
+void blame_retell_all(struct detector *detector, uint64_t at_ns)
+{
+    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
+        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
+    }
+}
+
 /* ---- a connection by its streams ------------------------------------------------------------- */
 
-/* As quiet as one that has stopped: by its mean gap, or by its timer. */
-static bool leg_is_overquiet(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
+bool leg_is_overquiet(const struct detector *detector, const struct leg *leg, uint64_t at_ns)
 {
     const struct stream *stream = &detector->streams[leg->stream];
-    const struct silence *silence = stream->silence;
-    const uint64_t mean_ns =
-        silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
+    const uint64_t mean_ns = mean_gap_ns(stream->silence);
     const uint64_t most_ns =
         mean_ns != 0 ? OVERQUIET_GAPS * mean_ns : 2U * stream->traits.period_ns;
     return most_ns != 0 && leg->last_recv_ns + most_ns < at_ns;
@@ -314,8 +312,7 @@ streams_cohort(const struct detector *detector, const struct carrier *carrier, u
             cohort.neutral++;
         }
     }
-    const uint64_t half_ns = at_ns > cohort.last_ns ? (at_ns - cohort.last_ns) / 2 : 0;
-    cohort.speaking = newest_ns > cohort.last_ns + half_ns;
+    cohort.speaking = newest_ns > silence_half_ns(cohort.last_ns, at_ns);
     return cohort;
 }
 
@@ -391,9 +388,7 @@ static void host_silent(struct detector *detector, const struct carrier *carrier
     }
     const struct fault summary = summary_of(detector, carrier, &cohort, FLATLINE_SCOPE_HOST, at_ns);
     fault_raise(detector, &detector->host_silent, &summary);
-    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
-    }
+    blame_retell_all(detector, at_ns);
 }
 
 static void venue_silent(struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
@@ -483,7 +478,5 @@ void blame_carrier_speaks(struct detector *detector, struct carrier *carrier, ui
             blame_look_at(detector, &detector->carriers[i], at_ns);
         }
     }
-    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
-    }
+    blame_retell_all(detector, at_ns);
 }

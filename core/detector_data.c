@@ -431,7 +431,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
         user_event(detector, a.stream, a.carrier, recv_ns);
         if (recv_ns != 0) {
             silence_end(detector, a.stream, recv_ns, true);
-            host_heard(detector, recv_ns);
+            all_heard(detector, recv_ns);
         }
         return;
     }
@@ -440,7 +440,7 @@ void data_apply(struct detector *detector, const struct event *event, uint64_t r
         silence_end(detector, a.stream, recv_ns, a.verdict != SEQUENCE_BROKEN);
         held_watch(a.carrier, recv_ns);
         timing_apply(detector, &a);
-        host_heard(detector, recv_ns);
+        all_heard(detector, recv_ns);
         carrier_silence_end(detector, a.carrier, &a);
         debt_apply(detector, &a);
         beats_apply(detector, &a);

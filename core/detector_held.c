@@ -2,7 +2,7 @@
  *
  * detector_held.c - held back: a connection delivers nothing for a while, then what was sent meanwhile
  * all at once, and is in time again. The frames themselves tell that the venue had gone on. Rules:
- * docs/DETECTOR.md, "Faults".
+ * docs/DETECTOR.md, "Held back".
  *
  * What stays late is LAGGING's; so is a clock that was set back, behind which nothing is in time.
  */
@@ -10,33 +10,30 @@
 
 #include <stdio.h>
 
-#define HELD_LEAST_NS    (500 * NS_PER_MS) /* a silence that may be data held back */
-#define HELD_BURST_NS    NS_PER_S          /* what was held comes within this ... */
-#define HELD_DRAINED_NS  (5 * NS_PER_S)    /* ... and something in time within this */
+#define HELD_BURST_NS    NS_PER_S       /* what was held comes within this ... */
+#define HELD_DRAINED_NS  (5 * NS_PER_S) /* ... and something in time within this */
 #define HELD_STANDS_NS   NS_PER_S
 #define HELD_JITTER_NS   (100 * NS_PER_MS)
 #define HELD_SAMPLES     2U
 #define HELD_TOGETHER_NS NS_PER_S
-#define OWN_WAIT_NS      (125 * NS_PER_MS) /* what we left unread for so long is ours */
 
 enum { CONFIDENCE_ALONE = 75 };
 
-/* A frame: behind a silence of its connection? */
-void held_watch(struct carrier *carrier, uint64_t recv_ns)
+void held_begin(struct carrier *carrier, uint64_t recv_ns)
 {
-    const uint64_t last_ns = carrier->last_data_ns;
-    if (UNLIKELY(recv_ns > last_ns + HELD_LEAST_NS) && last_ns != 0) {
-        carrier->held.from_ns = last_ns;
-        carrier->held.at_ns = recv_ns;
-        carrier->held.samples = 0;
-        carrier->held.worst_ns = 0;
+    struct held *held = &carrier->held;
+    if (carrier->last_data_ns != 0) {
+        held->from_ns = carrier->last_data_ns;
+        held->at_ns = recv_ns;
+        held->samples = 0;
+        held->worst_ns = 0;
     }
 }
 
 /* ---- whose doing ----------------------------------------------------------------------------- */
 
 /* What other connections did meanwhile. */
-struct company {
+struct others {
     uint32_t in_time; /* of its venue */
     uint32_t held;
     uint32_t unheard; /* they have shown nothing since, or are draining still */
@@ -52,9 +49,9 @@ static bool held_together(const struct held *a, const struct held *b)
     return b->found_ns != 0 && apart_ns <= HELD_TOGETHER_NS;
 }
 
-static struct company company_of(const struct detector *detector, const struct carrier *own)
+static struct others others_of(const struct detector *detector, const struct carrier *own)
 {
-    struct company company = {0};
+    struct others others = {0};
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
         const struct carrier *other = &detector->carriers[i];
         if (other == own || !carrier_is_live(other) || other->lagging.last_ns == 0) {
@@ -65,32 +62,32 @@ static struct company company_of(const struct detector *detector, const struct c
         const bool is_in_time =
             !is_held && !is_draining && other->lagging.last_ns > own->held.resumed_ns;
         if (other->venue == own->venue) {
-            company.held += is_held;
-            company.in_time += is_in_time;
-            company.unheard += !is_held && !is_in_time;
+            others.held += is_held;
+            others.in_time += is_in_time;
+            others.unheard += !is_held && !is_in_time;
         } else {
-            company.held_elsewhere += is_held;
-            company.in_time_elsewhere += is_in_time;
-            company.unheard_elsewhere += !is_held && !is_in_time;
+            others.held_elsewhere += is_held;
+            others.in_time_elsewhere += is_in_time;
+            others.unheard_elsewhere += !is_held && !is_in_time;
         }
     }
-    return company;
+    return others;
 }
 
 static void
-blame_fill(const struct detector *detector, const struct carrier *carrier, struct fault *fault)
+held_blame(const struct detector *detector, const struct carrier *carrier, struct fault *fault)
 {
-    const struct company company = company_of(detector, carrier);
-    const bool is_heard_elsewhere = company.in_time_elsewhere > 0;
+    const struct others others = others_of(detector, carrier);
+    const bool is_heard_elsewhere = others.in_time_elsewhere > 0;
     fault->confidence = CONFIDENCE_CONTRAST;
-    if (company.in_time > 0) {
+    if (others.in_time > 0) {
         fault->blame = FLATLINE_SCOPE_CONNECTION;
-    } else if (company.unheard > 0 || (!is_heard_elsewhere && company.unheard_elsewhere > 0)) {
+    } else if (others.unheard > 0 || (!is_heard_elsewhere && others.unheard_elsewhere > 0)) {
         fault->blame = FLATLINE_SCOPE_UNKNOWN;
         fault->confidence = CONFIDENCE_UNDECIDED;
-    } else if (company.held_elsewhere > 0 && !is_heard_elsewhere) {
+    } else if (others.held_elsewhere > 0 && !is_heard_elsewhere) {
         fault->blame = FLATLINE_SCOPE_HOST;
-    } else if (company.held > 0) {
+    } else if (others.held > 0) {
         fault->blame = FLATLINE_SCOPE_VENUE;
     } else { /* the only one of its venue */
         fault->blame = FLATLINE_SCOPE_CONNECTION;
@@ -104,8 +101,8 @@ static void held_found(struct detector *detector, const struct arrival *a)
 {
     struct carrier *carrier = a->carrier;
     struct held *held = &carrier->held;
-    const uint64_t own_wait_ns = own_wait_since(detector, carrier, held->from_ns).ns;
-    if (own_wait_ns >= OWN_WAIT_NS || carrier->faults[CARRIER_BACKLOG].id != 0) {
+    const struct own_wait wait = own_wait_since(detector, carrier, held->from_ns);
+    if (own_wait_blames_us(detector, &wait) || carrier->faults[CARRIER_BACKLOG].id != 0) {
         return; /* it waited in our own queue, and that is told already */
     }
     fault_clear(detector, &carrier->faults[CARRIER_HELD], a->recv_ns); /* of another hold */
@@ -115,7 +112,7 @@ static void held_found(struct detector *detector, const struct arrival *a)
     fault.onset_ns = held->onset_ns;
     fault.evidence[5] = held->worst_ns;
     (void)snprintf(fault.text, sizeof(fault.text), "nothing, then all at once");
-    blame_fill(detector, carrier, &fault);
+    held_blame(detector, carrier, &fault);
     fault_raise(detector, &carrier->faults[CARRIER_HELD], &fault);
     carrier->held_due_ns = a->recv_ns + HELD_STANDS_NS;
     carriers_due_lower(detector, carrier->held_due_ns);
@@ -126,7 +123,7 @@ static void
 held_decide(struct detector *detector, const struct carrier *carrier, struct fault *fault)
 {
     if (fault->id != 0 && fault->blame == FLATLINE_SCOPE_UNKNOWN) {
-        blame_fill(detector, carrier, fault);
+        held_blame(detector, carrier, fault);
         if (fault->blame != FLATLINE_SCOPE_UNKNOWN) {
             fault_repeat(detector, fault);
         }
@@ -148,7 +145,7 @@ static void held_sample(struct detector *detector, const struct arrival *a, uint
     struct held *held = &a->carrier->held;
     const uint64_t silence_ns = held->at_ns - held->from_ns;
     const uint64_t since_ns = a->recv_ns - held->at_ns;
-    const bool is_late = late_ns > detector->policy.lagging_excess_ns;
+    const bool is_late = late_ns > detector->policy.lagging_excess_ns && late_ns < a->recv_ns;
     const bool is_sent_since = a->recv_ns - late_ns + HELD_JITTER_NS > held->from_ns;
     if (is_late && since_ns <= HELD_BURST_NS &&
         (held->samples > 0 || (2U * late_ns > silence_ns && is_sent_since))) {

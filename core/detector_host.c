@@ -9,34 +9,22 @@
 
 #include <stdio.h>
 
-#define HOST_LEAST_NS NS_PER_S /* as of a connection: no network is as regular as its batches */
-#define TOGETHER_NS   NS_PER_S /* what ends with the line ends within this, and three mean gaps */
+#define TOGETHER_NS NS_PER_S /* what ends with the line ends within this, and three mean gaps */
 
 #define LOOK_NS (250 * NS_PER_MS) /* while not enough are silent beyond doubt */
 
 enum { CONFIDENCE_DEAF = 75 };
 
-/* While one of these stands on any connection, what is left is not what is to be learned. */
-#define KINDS_SUSPECT                                                                              \
-    (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED) |                      \
-     KIND_BIT(FLATLINE_FAULT_WRONG_ROUTE) | KIND_BIT(FLATLINE_FAULT_LAGGING) |                     \
-     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_SILENT) |                             \
-     KIND_BIT(FLATLINE_FAULT_HALF_OPEN) | KIND_BIT(FLATLINE_FAULT_BACKLOG))
-
-/* Then nobody is called deaf either. */
+/* While one of these stands on any connection, what is left is not what is to be learned, ... */
+#define KINDS_APART (KINDS_SUSPECT | KIND_BIT(FLATLINE_FAULT_SILENT))
+/* ... and with one of these nobody is called deaf either. */
 #define KINDS_GONE (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED))
-
-/* 0: nothing is provable yet. */
-static uint64_t host_limit_ns(const struct detector *detector)
-{
-    const uint64_t learned_ns = detector->host_silence->limit_ns;
-    return learned_ns != 0 && learned_ns < HOST_LEAST_NS ? HOST_LEAST_NS : learned_ns;
-}
 
 /* Our stall is over: the silence counts from here. */
 void host_restart(struct detector *detector, uint64_t from_ns)
 {
-    const uint64_t limit_ns = detector->host_silence != NULL ? host_limit_ns(detector) : 0;
+    const uint64_t limit_ns =
+        detector->host_silence != NULL ? silence_limit_together_ns(detector->host_silence) : 0;
     detector->heard_ns = from_ns > detector->heard_ns ? from_ns : detector->heard_ns;
     if (limit_ns != 0 && detector->host_due_ns == DEADLINE_NEVER) {
         detector->host_due_ns = from_ns + limit_ns;
@@ -50,8 +38,8 @@ static void excuse(struct detector *detector, struct fault *silent, uint64_t at_
     }
 }
 
-/* What was SILENT for our own line's sake is not told as the venues' now: it is taken back, and counts anew from
- * here. */
+/* What was SILENT for our own line's sake is not told as the venues' now: it is taken back, and counts
+ * anew from here. */
 static void silences_excuse(struct detector *detector, uint64_t at_ns)
 {
     for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
@@ -74,13 +62,10 @@ void host_speaks(struct detector *detector, uint64_t at_ns)
     if (detector->host_silent.id != 0) {
         silences_excuse(detector, at_ns);
         fault_clear(detector, &detector->host_silent, at_ns);
-        if (detector->host_silence != NULL) {
-            silence_forget(
-                detector->host_silence); /* what was ours teaches nothing of the venues */
+        if (detector->host_silence != NULL) { /* what was ours teaches nothing of the venues */
+            silence_forget(detector->host_silence);
         }
-        for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-            blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
-        }
+        blame_retell_all(detector, at_ns);
     }
 }
 
@@ -97,30 +82,20 @@ struct listeners {
     bool stall_pending;
 };
 
-static uint64_t mean_gap_ns(const struct carrier *carrier)
-{
-    const struct silence *silence = carrier->silence;
-    return silence != NULL && silence->arrivals == SILENCE_MEAN_ARRIVALS ? silence->mean_ns : 0;
-}
-
-/* Silent by then for many of its mean gaps, or for two beats of a timer it carries: a venue that is merely quiet is no
- * witness of our deafness. */
+/* Silent by then beyond its own custom, or a timer of its is: a venue that is merely quiet is no witness
+ * of our deafness. */
 static bool
 is_overquiet(const struct detector *detector, const struct carrier *carrier, uint64_t at_ns)
 {
-    const uint64_t mean_ns = mean_gap_ns(carrier);
-    if (mean_ns != 0 && carrier->last_data_ns + OVERQUIET_GAPS * mean_ns <= at_ns) {
-        return true;
-    }
-    for (uint32_t at = carrier->first_leg; at != LEG_NONE;
+    const uint64_t mean_ns = mean_gap_ns(carrier->silence);
+    bool is_so = mean_ns != 0 && carrier->last_data_ns + OVERQUIET_GAPS * mean_ns <= at_ns;
+    for (uint32_t at = carrier->first_leg; at != LEG_NONE && !is_so;
          at = detector->legs[at].next_of_carrier) {
         const struct leg *leg = &detector->legs[at];
-        const uint64_t period_ns = detector->streams[leg->stream].traits.period_ns;
-        if (period_ns != 0 && leg->started && leg->last_recv_ns + 2U * period_ns <= at_ns) {
-            return true;
-        }
+        is_so = leg->started && detector->streams[leg->stream].traits.period_ns != 0 &&
+                leg_is_overquiet(detector, leg, at_ns);
     }
-    return false;
+    return is_so;
 }
 
 static struct listeners listeners_of(const struct detector *detector, uint64_t at_ns)
@@ -128,7 +103,7 @@ static struct listeners listeners_of(const struct detector *detector, uint64_t a
     struct listeners listeners = {.drained_ns = UINT64_MAX};
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
         const struct carrier *carrier = &detector->carriers[i];
-        listeners.suspect |= carrier->open & KINDS_SUSPECT;
+        listeners.suspect |= carrier->open & KINDS_APART;
         if (carrier_is_member(detector, carrier)) {
             const uint64_t drained_ns = carrier_drained_ns(carrier);
             const bool is_silent = is_overquiet(detector, carrier, at_ns);
@@ -153,7 +128,7 @@ static bool are_together(const struct detector *detector, uint64_t newest_ns)
     for (uint32_t i = 0; i < detector->carrier_count; i++) {
         const struct carrier *carrier = &detector->carriers[i];
         if (carrier_is_member(detector, carrier) &&
-            carrier->last_data_ns + TOGETHER_NS + 3U * mean_gap_ns(carrier) < newest_ns) {
+            carrier->last_data_ns + TOGETHER_NS + 3U * mean_gap_ns(carrier->silence) < newest_ns) {
             return false;
         }
     }
@@ -169,24 +144,19 @@ static bool is_learnt_from(const struct detector *detector, uint64_t at_ns)
     return listeners.suspect == 0 && are_together(detector, at_ns);
 }
 
-/* A frame came, over any connection. Its deadline is moved when it falls due: here every frame
- * passes. */
+/* A frame came, over any connection. Its deadline is moved when it falls due: here every frame passes,
+ * where there are two venues. */
 void host_heard(struct detector *detector, uint64_t at_ns)
 {
     struct silence *silence = detector->host_silence;
     detector->heard_ns = at_ns > detector->heard_ns ? at_ns : detector->heard_ns;
-    if (silence != NULL && LIKELY(at_ns < silence->batch_ns + SILENCE_BATCH_NS)) {
+    if (LIKELY(at_ns < silence->batch_ns + SILENCE_BATCH_NS)) {
         return; /* nobody is deaf within a batch */
     }
-    if (UNLIKELY(detector->host_silent.id != 0)) {
-        host_speaks(detector, at_ns);
-    }
-    if (silence == NULL) {
-        return;
-    }
+    host_speaks(detector, at_ns);
     silence_arrive(silence, &detector->silence_terms, at_ns, is_learnt_from(detector, at_ns));
     if (UNLIKELY(detector->host_due_ns == DEADLINE_NEVER)) {
-        const uint64_t limit_ns = host_limit_ns(detector);
+        const uint64_t limit_ns = silence_limit_together_ns(silence);
         detector->host_due_ns = limit_ns != 0 ? at_ns + limit_ns : DEADLINE_NEVER;
     }
 }
@@ -195,8 +165,6 @@ void host_heard(struct detector *detector, uint64_t at_ns)
 
 static void host_found(struct detector *detector, const struct listeners *listeners, uint64_t at_ns)
 {
-    const struct silence *silence = detector->host_silence;
-    const struct silence_terms *terms = &detector->silence_terms;
     struct fault deaf = {.kind = FLATLINE_FAULT_SILENT,
                          .scope = FLATLINE_SCOPE_HOST,
                          .blame = FLATLINE_SCOPE_HOST,
@@ -205,18 +173,15 @@ static void host_found(struct detector *detector, const struct listeners *listen
                          .stream = EVENT_NO_STREAM,
                          .connection = EVENT_NO_CONNECTION,
                          .onset_ns = detector->heard_ns,
-                         .at_ns = at_ns,
-                         .evidence = {at_ns - detector->heard_ns,
-                                      host_limit_ns(detector),
-                                      silence->mean_ns,
-                                      silence_one_in(silence, terms),
-                                      terms->every_ns,
-                                      silence->tail.observed_ns}};
+                         .at_ns = at_ns};
+    silence_tell(detector,
+                 detector->host_silence,
+                 at_ns - detector->heard_ns,
+                 silence_limit_together_ns(detector->host_silence),
+                 deaf.evidence);
     (void)snprintf(deaf.text, sizeof(deaf.text), "all %u connections", listeners->connections);
     fault_raise(detector, &detector->host_silent, &deaf);
-    for (uint32_t venue = 0; venue < DETECTOR_VENUES; venue++) {
-        blame_retell_venue(detector, (enum flatline_venue)venue, at_ns);
-    }
+    blame_retell_all(detector, at_ns);
 }
 
 void host_pass(struct detector *detector, uint64_t now_ns)
@@ -224,7 +189,7 @@ void host_pass(struct detector *detector, uint64_t now_ns)
     if (detector->host_due_ns > now_ns) {
         return;
     }
-    const uint64_t limit_ns = host_limit_ns(detector);
+    const uint64_t limit_ns = silence_limit_together_ns(detector->host_silence);
     const uint64_t due_ns = detector->heard_ns + limit_ns;
     const uint64_t at_ns = due_ns > detector->host_due_ns ? due_ns : detector->host_due_ns;
     if (limit_ns == 0 || at_ns > now_ns) {

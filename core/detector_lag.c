@@ -5,11 +5,10 @@
  */
 #include "core/detector_calls.h"
 
-#define CUSUM_LIMITS     8U       /* of the limit: what 16 samples in time forget */
-#define STREAM_SAMPLES   3U       /* late in a row, at least */
-#define OWN_WAIT_DIVISOR 4U       /* of the limit: what we left unread for so long is ours */
-#define TOGETHER_NS      NS_PER_S /* steps of one clock show on all connections within */
-#define ALIKE_NS         (100 * NS_PER_MS)
+#define CUSUM_LIMITS   8U       /* of the limit: what 16 samples in time forget */
+#define STREAM_SAMPLES 3U       /* late in a row, at least */
+#define TOGETHER_NS    NS_PER_S /* steps of one clock show on all connections within */
+#define ALIKE_NS       (100 * NS_PER_MS)
 
 /* Evidence `cause`, docs/EVIDENCE.md. */
 enum lag_cause {
@@ -131,7 +130,7 @@ blame_fill(const struct detector *detector, const struct carrier *carrier, struc
     fault->confidence = 100;
     fault->evidence[4] = wait.was_seen ? CAUSE_WAY : CAUSE_UNKNOWN;
     fault->evidence[5] = wait.ns;
-    if (wait.ns >= detector->policy.lagging_excess_ns / OWN_WAIT_DIVISOR) {
+    if (own_wait_blames_us(detector, &wait)) {
         fault->evidence[4] = CAUSE_OURS;
         fault->blame = FLATLINE_SCOPE_HOST;
         fault->confidence = 80;

@@ -11,17 +11,6 @@
 
 #include <stdlib.h>
 
-/* Many streams together may come as regularly as their batches; no network is as regular. */
-#define CARRIER_LEAST_NS NS_PER_S
-
-/* While one of these stands, how frames come says nothing of the market. */
-#define KINDS_SUSPECT                                                                              \
-    (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED) |                      \
-     KIND_BIT(FLATLINE_FAULT_WRONG_ROUTE) | KIND_BIT(FLATLINE_FAULT_REGRESSED) |                   \
-     KIND_BIT(FLATLINE_FAULT_FROZEN) | KIND_BIT(FLATLINE_FAULT_LAGGING) |                          \
-     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_HALF_OPEN) |                          \
-     KIND_BIT(FLATLINE_FAULT_BACKLOG))
-
 /* ---- who is learned -------------------------------------------------------------------------- */
 
 /* false: out of memory */
@@ -156,25 +145,37 @@ void silence_restart(struct detector *detector, struct stream *stream, uint64_t 
     }
 }
 
+void silence_tell(const struct detector *detector,
+                  const struct silence *silence,
+                  uint64_t silence_ns,
+                  uint64_t limit_ns,
+                  uint64_t evidence[FLATLINE_EVIDENCE_WORDS])
+{
+    evidence[0] = silence_ns;
+    evidence[1] = limit_ns;
+    if (silence != NULL) {
+        evidence[2] = silence->mean_ns;
+        evidence[3] = silence_one_in(silence, &detector->silence_terms);
+        evidence[4] = detector->silence_terms.every_ns;
+        evidence[5] = silence->tail.observed_ns;
+    }
+}
+
 static void silence_found(struct detector *detector, struct stream *stream, uint64_t at_ns)
 {
-    struct fault silent = {
-        .kind = FLATLINE_FAULT_SILENT,
-        .scope = FLATLINE_SCOPE_STREAM,
-        .blame = FLATLINE_SCOPE_UNKNOWN, /* quiet markets are legal */
-        .confidence = 50,
-        .stream = stream_index(detector, stream),
-        .connection = EVENT_NO_CONNECTION,
-        .onset_ns = stream->view.last_recv_ns,
-        .at_ns = at_ns,
-        .evidence = {at_ns - stream->view.last_recv_ns, stream->view.silence_provable_ns}};
-    if (stream->silence != NULL) {
-        const struct silence_terms *terms = &detector->silence_terms;
-        silent.evidence[2] = stream->silence->mean_ns;
-        silent.evidence[3] = silence_one_in(stream->silence, terms);
-        silent.evidence[4] = terms->every_ns;
-        silent.evidence[5] = stream->silence->tail.observed_ns;
-    }
+    struct fault silent = {.kind = FLATLINE_FAULT_SILENT,
+                           .scope = FLATLINE_SCOPE_STREAM,
+                           .blame = FLATLINE_SCOPE_UNKNOWN, /* quiet markets are legal */
+                           .confidence = 50,
+                           .stream = stream_index(detector, stream),
+                           .connection = EVENT_NO_CONNECTION,
+                           .onset_ns = stream->view.last_recv_ns,
+                           .at_ns = at_ns};
+    silence_tell(detector,
+                 stream->silence,
+                 at_ns - stream->view.last_recv_ns,
+                 stream->view.silence_provable_ns,
+                 silent.evidence);
     silence_arm(detector, stream, 0);
     fault_raise(detector, &stream->faults[STREAM_SILENT], &silent);
     blame_stream_silent(detector, stream, at_ns);
@@ -237,17 +238,10 @@ void carrier_silence_add(struct detector *detector, struct carrier *carrier)
     }
 }
 
-/* 0: nothing is provable yet. */
-static uint64_t carrier_limit_ns(const struct carrier *carrier)
-{
-    const uint64_t learned_ns = carrier->silence->limit_ns;
-    return learned_ns != 0 && learned_ns < CARRIER_LEAST_NS ? CARRIER_LEAST_NS : learned_ns;
-}
-
 static void
 carrier_silence_arm(struct detector *detector, struct carrier *carrier, uint64_t from_ns)
 {
-    const uint64_t limit_ns = carrier_limit_ns(carrier);
+    const uint64_t limit_ns = silence_limit_together_ns(carrier->silence);
     deadlines_set(&detector->carrier_silence,
                   carrier_index(detector, carrier),
                   from_ns != 0 && limit_ns != 0 ? from_ns + limit_ns : DEADLINE_NEVER);
@@ -295,21 +289,17 @@ void carrier_silences_anew(struct detector *detector, const struct stream *strea
 
 void carrier_silence_found(struct detector *detector, struct carrier *carrier, uint64_t at_ns)
 {
-    const struct silence_terms *terms = &detector->silence_terms;
     struct fault silent = {.kind = FLATLINE_FAULT_SILENT,
                            .scope = FLATLINE_SCOPE_CONNECTION,
                            .stream = EVENT_NO_STREAM,
                            .connection = (uint16_t)carrier_index(detector, carrier),
                            .onset_ns = carrier->last_data_ns,
-                           .at_ns = at_ns,
-                           .evidence = {at_ns - carrier->last_data_ns}};
-    if (carrier->silence != NULL) {
-        silent.evidence[1] = carrier_limit_ns(carrier);
-        silent.evidence[2] = carrier->silence->mean_ns;
-        silent.evidence[3] = silence_one_in(carrier->silence, terms);
-        silent.evidence[4] = terms->every_ns;
-        silent.evidence[5] = carrier->silence->tail.observed_ns;
-    }
+                           .at_ns = at_ns};
+    silence_tell(detector,
+                 carrier->silence,
+                 at_ns - carrier->last_data_ns,
+                 carrier->silence != NULL ? silence_limit_together_ns(carrier->silence) : 0,
+                 silent.evidence);
     deadlines_set(&detector->carrier_silence, carrier_index(detector, carrier), DEADLINE_NEVER);
     if (carrier->faults[CARRIER_MUTE].id == 0 && carrier->faults[CARRIER_SILENT].id == 0) {
         blame_of_carrier(detector, carrier, &silent);

@@ -52,6 +52,13 @@
 #define DUE_ALLOWANCE_NS (150 * NS_PER_MS)
 #define LEG_NONE         UINT32_MAX
 #define KIND_BIT(kind)   (1ULL << (kind))
+/* while one of these stands, how frames come says nothing of the market */
+#define KINDS_SUSPECT                                                                              \
+    (KIND_BIT(FLATLINE_FAULT_DOWN) | KIND_BIT(FLATLINE_FAULT_NEVER_STARTED) |                      \
+     KIND_BIT(FLATLINE_FAULT_WRONG_ROUTE) | KIND_BIT(FLATLINE_FAULT_REGRESSED) |                   \
+     KIND_BIT(FLATLINE_FAULT_FROZEN) | KIND_BIT(FLATLINE_FAULT_LAGGING) |                          \
+     KIND_BIT(FLATLINE_FAULT_MUTE) | KIND_BIT(FLATLINE_FAULT_HALF_OPEN) |                          \
+     KIND_BIT(FLATLINE_FAULT_BACKLOG))
 /* faults that a stream may have open and still be only quiet */
 #define QUIET_WITH (KIND_BIT(FLATLINE_FAULT_NOTICE) | KIND_BIT(FLATLINE_FAULT_SELF_STALL))
 

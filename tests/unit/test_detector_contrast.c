@@ -277,6 +277,55 @@ static void one_metronome_that_stops_beside_another_is_not_its_venues_fault(void
     rig_stop(&rig);
 }
 
+/* ---- a leg that its twin accuses --------------------------------------------------------------- */
+
+static void twin_frames(uint64_t at_ms,
+                        uint32_t legs) /* bits: stream 0 and 1 on connection 0, then on 1 */
+{
+    for (uint32_t leg = 0; leg < 4; leg++) {
+        if ((legs >> leg & 1U) != 0) {
+            send(&rig,
+                 with_id(bare(leg % 2U, leg / 2U, ms(at_ms) + leg * NS_PER_US), 1000 + at_ms));
+        }
+    }
+    rig_tick(&rig, ms(at_ms + 1));
+}
+
+/* Its connection brought another stream a moment after the twin's frame, and nothing since: that shows
+ * nothing of whether it is one stream or all of it. */
+static void what_came_before_a_leg_was_overdue_is_no_contrast_to_it(void **state)
+{
+    (void)state;
+    const struct detector_policy policy = rig_policy();
+    const struct stream_traits traits = rig_traits(KEY_ID, CHAIN_NONE);
+    rig_start(&rig, &policy);
+    for (uint32_t connection = 0; connection < 2; connection++) {
+        assert_int_equal(rig_connection(&rig, 0), connection);
+    }
+    for (uint32_t stream = 0; stream < 2; stream++) {
+        assert_int_equal(rig_stream(&rig, &traits), stream);
+        rig_leg(&rig, stream, 0);
+        rig_leg(&rig, stream, 1);
+    }
+    for (uint64_t at_ms = 0; at_ms < 3000; at_ms += 20) {
+        twin_frames(at_ms, 15U);
+    }
+    twin_frames(3000, 4U);
+    twin_frames(3010, 10U);
+    for (uint64_t at_ms = 3020; at_ms < 3500; at_ms += 20) {
+        twin_frames(at_ms, 4U); /* stream 1 is quiet everywhere */
+    }
+    const struct finding *mute = rig_fault(&rig, FLATLINE_FAULT_MUTE);
+    assert_int_equal(mute->stream, 0);
+    assert_int_equal(mute->blame, FLATLINE_SCOPE_UNKNOWN);
+    for (uint64_t at_ms = 3500; at_ms < 4000; at_ms += 20) {
+        twin_frames(at_ms, 14U);
+    }
+    assert_int_equal(rig_find(&rig, FINDING_UPDATE, FLATLINE_FAULT_MUTE, 0)->blame,
+                     FLATLINE_SCOPE_STREAM);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +336,7 @@ int main(void)
         cmocka_unit_test(metronomes_that_stop_together_are_their_venues_where_another_is_heard),
         cmocka_unit_test(metronomes_that_stop_with_all_else_are_nobodys_fault_that_is_known),
         cmocka_unit_test(one_metronome_that_stops_beside_another_is_not_its_venues_fault),
+        cmocka_unit_test(what_came_before_a_leg_was_overdue_is_no_contrast_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
